@@ -1,0 +1,1 @@
+"""The engine: it knows the contracts, never a concrete method or metric."""

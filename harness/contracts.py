@@ -1,0 +1,177 @@
+"""The two contracts: what a Method and a Metric must offer, and the cards they show.
+
+A method or metric is one module that exports METHOD or METRIC, a class with these members. The engine
+reaches it by name through `catalog`; nothing registers itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel
+
+from harness.types import Clip, Measurement, Pair, Request, Score, Split
+
+if TYPE_CHECKING:
+    import torch
+
+Backbone = Literal["embedded", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCard:
+    """What a reader must know of a method before trusting its row.
+
+    conditions: what it listens to, of audio, emotion, level, text, scene, reference, context.
+    trained_against: metric families ("sync", "emotion", "perceptual", "au", "inception") whose judge is a
+        relative of a network in this method's losses; those metrics are marked for this method.
+    control: it shows an instrument's limits, it does not compete, and it alone is given `Request.target`.
+    """
+
+    name: str
+    title: str
+    paper: str
+    conditions: tuple[str, ...]
+    trained_against: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    control: bool = False
+    trains: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Prepared training clips: files that `harness.prepare.load` opens, in a fixed order, with their labels."""
+
+    clips: tuple[Path, ...]
+    speakers: tuple[str | None, ...]
+    emotions: tuple[str | None, ...]
+    splits: tuple[Split, ...]
+    size: int
+
+
+class Report(Protocol):
+    """Called by a training loop now and then, by rank 0 and the others alike.
+
+    `step` counts optimiser steps of this stage; `losses` are plain floats, by name; `checkpoint`, if given,
+    writes everything that exact resumption needs into the folder it is handed.
+    Raises FloatingPointError when a loss is NaN or infinite.
+    """
+
+    def __call__(
+        self,
+        step: int,
+        losses: Mapping[str, float],
+        checkpoint: Callable[[Path], None] | None = None,
+    ) -> None: ...
+
+
+def keep_model(model: "torch.nn.Module") -> "torch.nn.Module":
+    """Leave a model as it is: `Training.wrap` of a run with one worker."""
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """All that a training loop is given, whoever runs it (plain Python, Ray Tune or Ray Train).
+
+    artefacts: the finished folder of each earlier stage, by stage name.
+    resume: a folder that `checkpoint` wrote, to go on from; None at the start.
+    rank, world: this worker's share: it takes items rank::world of every global batch, which is drawn from
+        the same seeded sampler on every worker, so the global batch does not depend on `world`.
+    wrap: makes a model average its gradients over the workers.
+    device: "cpu", "cuda", ...; threads: intra-op threads this loop may use.
+    """
+
+    data: TrainingData
+    artefacts: Mapping[str, Path]
+    report: Report
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    resume: Path | None = None
+    rank: int = 0
+    world: int = 1
+    wrap: "Callable[[torch.nn.Module], torch.nn.Module]" = keep_model
+
+
+class Method(Protocol):
+    """A talking-face method.
+
+    `Config` is a pydantic model (extra="forbid") of its YAML keys. `stages` names training steps that come
+    before `fit`, in order; each is run once per distinct `stage_config` and cached as an artefact, so trials
+    that differ in nothing it depends on share it. The class is made with a validated Config.
+    """
+
+    card: ClassVar[MethodCard]
+    Config: ClassVar[type[BaseModel]]
+    stages: ClassVar[tuple[str, ...]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def stage_config(self, stage: str) -> Mapping[str, Any]:
+        """Return all config values that `stage` depends on, as plain JSON values."""
+        ...
+
+    def run_stage(self, stage: str, training: Training, out: Path) -> None:
+        """Train `stage` and write its artefact (safetensors, JSON) into the empty folder `out`."""
+        ...
+
+    def fit(self, training: Training) -> None:
+        """Train the generator itself, from `training.resume` if it is set."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write weights and config that `load` needs to generate."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote; BadInput names the folder and the mismatch otherwise."""
+        ...
+
+    def generate(self, requests: Sequence[Request]) -> list[Clip]:
+        """Return one clip per request, in order, `request.frames` long, at the reference's size."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCard:
+    """What a number means: shown beside it wherever it is shown.
+
+    backbone: the exact network and weights, "none" for a formula. comparable: whether the number may stand
+    beside published ones. family: matched with `MethodCard.trained_against`. domain: what footage its judge
+    is valid for, "any" or "embedded-corpus". min_frames: shorter clips are unscored.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool | None
+    range: tuple[float, float]
+    backbone: str
+    variant: str
+    paper: str
+    comparable: bool
+    family: str = "formula"
+    domain: Literal["any", "embedded-corpus"] = "any"
+    needs_audio: bool = False
+    min_frames: int = 1
+
+
+class Metric(Protocol):
+    """A metric: made once per worker with its backbone loaded, then fed pairs.
+
+    `measure` raises Unscorable(reason) for a clip it cannot score; the engine records the reason.
+    """
+
+    card: MetricCard
+
+    def __init__(self, backbone: Backbone, weights: Any) -> None: ...
+
+    def measure(self, pair: Pair) -> Measurement:
+        """Return this clip's value, or its features for a set metric."""
+        ...
+
+    def aggregate(self, measurements: Sequence[Measurement]) -> Score:
+        """Return the score over clips; unscored ones are counted, never averaged in."""
+        ...

@@ -1,0 +1,1 @@
+"""Corpora: one file each, every one yields `Sample`s."""

@@ -1,0 +1,174 @@
+"""The nouns of the road: Sample, Request, Clip, Pair, Measurement, Score.
+
+Units, once for the whole project: video is 25 frames/s, `(T, H, W, 3)` uint8 RGB; audio is mono 16 kHz
+float32 in [-1, 1], so one frame lasts 640 audio samples. Emotions are one vocabulary of eight.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+FPS = 25
+SAMPLE_RATE = 16_000
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+
+EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise", "contempt")
+LEVELS = ("low", "medium", "high")
+
+Frames = NDArray[np.uint8]
+Audio = NDArray[np.float32]
+Split = Literal["train", "val", "test"]
+
+
+class BadInput(Exception):
+    """A user's mistake or an unusable file: the message names the file, the key and the fix.
+
+    Command lines print it as one line, without a stack trace, and exit with 2.
+    """
+
+
+class Unscorable(Exception):
+    """A clip that a metric cannot score; the message is the reason shown beside the NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled clip of a corpus.
+
+    `id` is the corpus's own, unique in it. `audio` is a sound file of its own (CREMA-D's AudioWAV) or
+    None when the sound is the video's own track. `emotion` is one of EMOTIONS, `level` one of LEVELS;
+    None where the corpus does not say. `truth` is the .npz beside a clip of the embedded corpus.
+    """
+
+    id: str
+    video: Path
+    audio: Path | None
+    speaker: str | None
+    emotion: str | None
+    level: str | None = None
+    text: str | None = None
+    split: Split = "test"
+    truth: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What only a control may see: prepared clips (`prepare.load`) of the corpus itself.
+
+    `truth` is the very clip that was asked for. `other_audio` says another sentence; `other_emotion`
+    shows the same speaker in another emotion, the same sentence if there is one. None where the corpus
+    has no such clip.
+    """
+
+    truth: Path
+    other_audio: Path | None
+    other_emotion: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a method is asked to generate.
+
+    reference: (R, H, W, 3) uint8; R = 1 is a still, R > 1 a source clip. The run's protocol says which
+        clip it comes from; it is never a frame of the target clip unless that is asked for.
+    context: (T, H, W, 3) uint8, the target's own frames with the whole face zeroed by `faces.full_face_mask`,
+        for methods whose paper inpaints; it shows only what the mask leaves (hair, background, pose).
+    mask: (T, H, W) bool, True where `context` is zeroed.
+    audio: (N,) float32 mono 16 kHz; frames: how many to make, at 25 frames/s.
+    emotion, level, text, scene: the conditioning asked for; None where there is none.
+    seed: the only source of randomness that `generate` may use: same request, same clip.
+    target: set for controls only.
+    """
+
+    id: str
+    reference: Frames
+    context: Frames
+    mask: NDArray[np.bool_]
+    audio: Audio
+    frames: int
+    emotion: str | None
+    level: str | None
+    text: str | None
+    seed: int
+    scene: str | None = None
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A generated or recorded clip: frames (T, H, W, 3) uint8 RGB at `fps`, audio (N,) float32 16 kHz.
+
+    `audio` is None where a file has no sound track.
+    """
+
+    frames: Frames
+    audio: Audio | None
+    fps: float = FPS
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A generated clip beside the real one that it should equal, as every metric sees them.
+
+    `memo` keeps what several metrics share (one decode, one feature pass per clip): see `once`.
+    """
+
+    clip_id: str
+    generated: Clip
+    reference: Clip
+    speaker: str | None = None
+    emotion: str | None = None
+    level: str | None = None
+    memo: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def length(self) -> int:
+        """Frames in both clips: metrics compare the first `length` frames and never resample."""
+        return min(len(self.generated.frames), len(self.reference.frames))
+
+    def once(self, key: tuple[Any, ...], compute: Callable[[], T]) -> T:
+        """Return `compute()`, computed at most once per clip and key (name, backbone, side)."""
+        if key not in self.memo:
+            self.memo[key] = compute()
+        value: T = self.memo[key]
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one metric found on one clip.
+
+    Exactly one of `value` and `reason` is set, or `features` for set metrics: a mapping of arrays,
+    rows are frames (FID, KID). `detail` holds what a report shows beside the value (predicted class).
+    """
+
+    clip_id: str
+    value: float | None = None
+    reason: str | None = None
+    features: Mapping[str, NDArray[np.float32]] | None = None
+    speaker: str | None = None
+    emotion: str | None = None
+    level: str | None = None
+    detail: str | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether this clip counts in the aggregate."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A metric over clips: value and 95 % interval, NaN with n = 0 when nothing could be scored."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int
+    n_unscored: int

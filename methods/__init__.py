@@ -1,0 +1,1 @@
+"""Talking-face methods: one file or folder each, exporting METHOD."""

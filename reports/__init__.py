@@ -1,0 +1,1 @@
+"""Views of a run: tables, plots and pages made from results alone."""
