@@ -41,7 +41,7 @@ class MethodCard:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Prepared training clips: files that `harness.prepare.load` opens, in a fixed order, with their labels."""
+    """Prepared training clips, files for `harness.prepare.load`, in a fixed order, with their labels."""
 
     clips: tuple[Path, ...]
     speakers: tuple[str | None, ...]
@@ -63,7 +63,9 @@ class Report(Protocol):
         step: int,
         losses: Mapping[str, float],
         checkpoint: Callable[[Path], None] | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Record one point of the curves, and a checkpoint when the runner wants one now."""
+        ...
 
 
 def keep_model(model: "torch.nn.Module") -> "torch.nn.Module":
