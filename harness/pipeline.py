@@ -185,5 +185,6 @@ class Run:
             raise BadInput(
                 f"{self.out}: scores could not be aggregated: {lost[0].reason}\n{lost[0].crash or ''}"
             )
-        self.record.metrics(scores[0].value.cards)
-        tables.write_results(self.out, self.record, self.entrants, clips, [o.value for o in scores])
+        found = [outcome.value for outcome in scores if outcome.value is not None]
+        self.record.metrics(found[0].cards)
+        tables.write_results(self.out, self.record, self.entrants, clips, found)

@@ -5,7 +5,7 @@ All choices are functions of the samples and the seed, so every method answers t
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,7 +42,7 @@ def choose_test(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
 def asks(
     tested: Sequence[Sample],
     samples: Sequence[Sample],
-    prepared: dict[str, Path],
+    prepared: Mapping[str, Path],
     policy: Literal["neutral", "same_clip"],
     seed: int,
 ) -> list[Ask]:

@@ -138,7 +138,7 @@ def _result(spec: FitSpec, result: Any) -> TrialResult:
     return TrialResult(params, "done", None, model)
 
 
-class _Line(tune.Callback):
+class _Line(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Feeds the project's own progress line."""
 
     def __init__(self, step: Step) -> None:
