@@ -37,7 +37,7 @@ BACKDROPS: tuple[Colour, ...] = (
     (140, 116, 112), (70, 76, 86), (188, 176, 158),
 )  # fmt: skip
 MALE_HAIR: tuple[Hair, ...] = ("short", "side_part", "buzz", "curly", "bald", "fringe")
-FEMALE_HAIR: tuple[Hair, ...] = ("long", "bob", "tied", "curly", "fringe", "side_part")
+FEMALE_HAIR: tuple[Hair, ...] = ("long", "tied", "bob", "fringe", "curly", "side_part")
 BEARDS: tuple[Beard, ...] = ("none", "stubble", "none", "full", "stubble", "goatee")
 MALE_VOICES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "max", "michel", "edward")
 FEMALE_VOICES = ("f1", "f2", "f3", "f4", "f5", "steph", "belinda", "linda", "aunty", "shelby")
