@@ -74,7 +74,7 @@ def _brow(identity: Identity, au: dict[str, float]) -> tuple[Points, Points]:
     y = g.brow_y + 0.004 - g.brow_arch * _BROW_ARCH
     y = y - 0.042 * au["AU1"] * _INNER**1.2 - 0.038 * au["AU2"] * _OUTER
     lowered = au["AU4"] * (1 - 0.6 * au["AU1"])
-    return x, y + lowered * (0.034 * _INNER + 0.012 * _OUTER) + 0.008 * au["AU9"] * _INNER
+    return x, y + lowered * (0.036 * _INNER + 0.016 * _OUTER) + 0.008 * au["AU9"] * _INNER
 
 
 def draw_eyes(image: Image, identity: Identity, eyes: Eyes, pixels: Pixels) -> None:
@@ -143,10 +143,7 @@ def _lashes(image: Image, identity: Identity, upper: list[Points], lower: list[P
     lines = [ribbon(curve, (0.007 + 0.008 * heavy) * side * _LASH_TAPER) for curve in upper]
     if heavy > 0.5:
         lines += [_wing(curve, side) for curve in upper]
-    # One by one: where line and wing overlap, an even-odd fill would leave a hole.
-    for group in (lines[:2], lines[2:]):
-        if group:
-            fill(image, group, dark, 0.70 + 0.28 * heavy, 0.0012 * side)
+    fill(image, lines, dark, 0.70 + 0.28 * heavy, 0.0012 * side)
     edges = [curve[2:] for curve in lower]
     stroke(image, edges, dark + 30, 0.0045 * side, 0.30 + 0.2 * heavy, 0.0015 * side)
 

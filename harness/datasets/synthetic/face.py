@@ -66,21 +66,15 @@ class Face:
 
     def _head(self, motion: Motion, units: Points) -> Image:
         """Warp the head's texture over the plate and lay the wrinkles on it."""
-        columns, rows = self.rig.inverse_map(motion, self.side)
-        head = cv2.remap(self._texture, columns, rows, cv2.INTER_LINEAR)
+        texels = self.rig.inverse_map(motion, self.side)
+        head = cv2.remap(self._texture, texels, None, cv2.INTER_LINEAR)
         scale = self.size / self.side
-        folds = cv2.remap(
-            self.wrinkles.shading(units),
-            cv2.resize(columns, (self.size, self.size), interpolation=cv2.INTER_AREA) * scale
-            + (scale - 1) / 2,
-            cv2.resize(rows, (self.size, self.size), interpolation=cv2.INTER_AREA) * scale + (scale - 1) / 2,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=128,
-        )
+        small = cv2.resize(texels, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        small = small * np.float32(scale) + np.float32((scale - 1) / 2)
+        folds = cv2.remap(self.wrinkles.shading(units), small, None, cv2.INTER_LINEAR, borderValue=128)
         factor = cv2.cvtColor(cv2.resize(folds, (self.side, self.side)), cv2.COLOR_GRAY2RGB)
-        behind = cv2.cvtColor(255 - head[..., 3], cv2.COLOR_GRAY2RGB)
-        colour = cv2.multiply(np.ascontiguousarray(head[..., :3]), factor, scale=1 / 128)
+        behind = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(head, 3)), cv2.COLOR_GRAY2RGB)
+        colour = cv2.multiply(cv2.cvtColor(head, cv2.COLOR_RGBA2RGB), factor, scale=1 / 128)
         return np.asarray(cv2.add(colour, cv2.multiply(self._plate, behind, scale=1 / 255)), np.uint8)
 
     def _landmarks(self, lips: Lips, eyes: Eyes, motion: Motion) -> Points:

@@ -7,7 +7,21 @@ import numpy as np
 
 from .expression import AU_NAMES
 from .identity import Identity
-from .paint import Image, Pixels, Points, blend, box_of, ellipse, fill, mask_of, origin_of, soften, stroke
+from .paint import (
+    Image,
+    Pixels,
+    Points,
+    blend,
+    box_of,
+    ellipse,
+    fill,
+    fill_sharp,
+    mask_of,
+    origin_of,
+    ribbon,
+    soften,
+    stroke,
+)
 from .rig import JAW_DROP
 from .visemes import SHAPE_NAMES
 
@@ -18,6 +32,7 @@ _PROFILE = 1 - _AWAY**2.3
 _LOWER = (1 - _AWAY**2.6) ** 0.75
 _ROW = np.linspace(-1, 1, 15)
 _ARCH = 0.35 * _ROW**2
+_SEAM = np.sin(0.25 + (np.pi - 0.5) * np.linspace(0, 1, len(ACROSS)))
 _CIRCLE = ellipse(24)
 _TEETH_GAPS = (-0.64, -0.42, -0.21, 0.0, 0.21, 0.42, 0.64)
 
@@ -54,7 +69,7 @@ def lips_of(identity: Identity, units: Points, shape: Points) -> Lips:
     smile, frown, stretch, tight = (au[name] for name in ("AU12", "AU15", "AU20", "AU23"))
     drop = JAW_DROP * mouth["jaw"]
     half = g.mouth_width * _widening(au, mouth)
-    corner = 0.24 * drop - 0.006 - 0.052 * smile + 0.045 * frown + 0.012 * stretch
+    corner = 0.24 * drop - 0.002 - 0.052 * smile + 0.045 * frown + 0.012 * stretch
     lift = 0.010 * part + 0.020 * au["AU10"] + 0.008 * au["AU9"] - 0.006 * smile + 0.004 * rounded * part
     gap = (part * 0.020 + drop * 0.90 + 0.006 * stretch) * (1 - press) - 0.010 * tuck
     middle = g.mouth_y + 0.03 * drop - 0.004 * rounded
@@ -128,7 +143,7 @@ def _tongue(region: Image, lips: Lips, local: Pixels, side: int) -> None:
     floor = float(lips.inner_bottom[:, 1].max())
     rise = 0.014 + 0.16 * lips.drop + lips.tongue * max(0.0, floor - lips.teeth_y) * 0.75
     body = _CIRCLE * (width * 0.58, rise) + np.array([0, floor + 0.010])
-    fill(region, [local(body)], (176, 78, 82), 1.0, 0.003 * side)
+    fill_sharp(region, local(body), (176, 78, 82))
     shine = _CIRCLE * (width * 0.25, rise * 0.22) + np.array([0, floor - rise * 0.45])
     fill(region, [local(shine)], (208, 116, 116), 0.55, 0.006 * side)
 
@@ -138,10 +153,10 @@ def _teeth(region: Image, lips: Lips, local: Pixels, side: int) -> None:
     reach = float(lips.inner_top[-1, 0]) * 0.80
     edge = np.stack([reach * _ROW, lips.teeth_y - 0.012 * _ARCH], 1)
     upper = np.concatenate([edge, edge[::-1] - np.array([0, 0.045])])
-    fill(region, [local(upper)], (232, 226, 214), 1.0, 0.0015 * side)
+    fill_sharp(region, local(upper), (232, 226, 214))
     bite = np.stack([reach * 0.85 * _ROW, lips.teeth_y + 0.004 + 0.94 * lips.drop + 0.010 * _ARCH], 1)
     lower = np.concatenate([bite, bite[::-1] + np.array([0, 0.05])])
-    fill(region, [local(lower)], (206, 198, 186), 1.0, 0.0015 * side)
+    fill_sharp(region, local(lower), (206, 198, 186))
     gaps = [
         local(np.array([(reach * gap, lips.teeth_y - 0.03), (reach * gap, lips.teeth_y - 0.001)]))
         for gap in _TEETH_GAPS
@@ -165,5 +180,5 @@ def _lips(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
     ridge = lips.outer_top[5:-5] * 0.8 + lips.inner_top[5:-5] * 0.2
     stroke(image, [pixels(ridge)], np.minimum(255, tone * 1.12 + 14), 0.005 * side, 0.35, 0.002 * side)
     seam = tone * (0.40, 0.30, 0.30)
-    stroke(image, [seam_top], seam, 0.0085 * side, 0.75, 0.0016 * side)
-    stroke(image, [seam_bottom], seam, 0.005 * side, 0.45, 0.0016 * side)
+    edges = [ribbon(seam_top, 0.0085 * side * _SEAM), ribbon(seam_bottom, 0.004 * side * _SEAM)]
+    fill(image, edges, seam, 0.70, 0.0016 * side)

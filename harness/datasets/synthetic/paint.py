@@ -3,7 +3,6 @@
 Several polygons are painted in one go (both eyes, both brows): most of a small polygon's cost is the call.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -28,12 +27,11 @@ def subpixel(points: Points) -> NDArray[np.int32]:
 
 def box_of(polygons: Sequence[Points], margin: float, shape: Sequence[int]) -> Box | None:
     """Return the rows and columns round polygons in px, or None when outside the image."""
-    low = [polygon.min(0).tolist() for polygon in polygons]
-    high = [polygon.max(0).tolist() for polygon in polygons]
-    left = max(0, math.floor(min(x for x, _ in low) - margin))
-    top = max(0, math.floor(min(y for _, y in low) - margin))
-    right = min(shape[1], math.ceil(max(x for x, _ in high) + margin) + 1)
-    bottom = min(shape[0], math.ceil(max(y for _, y in high) + margin) + 1)
+    x, y, width, height = cv2.boundingRect(subpixel(np.concatenate(polygons)))
+    reach = _SUBPIXEL * (margin + 1)
+    left, top = max(0, int((x - reach) // _SUBPIXEL)), max(0, int((y - reach) // _SUBPIXEL))
+    right = min(shape[1], int((x + width + reach) // _SUBPIXEL) + 1)
+    bottom = min(shape[0], int((y + height + reach) // _SUBPIXEL) + 1)
     return (slice(top, bottom), slice(left, right)) if right > left and bottom > top else None
 
 
@@ -43,10 +41,11 @@ def origin_of(box: Box) -> Points:
 
 
 def mask_of(polygons: Sequence[Points], box: Box, blur: float = 0.0) -> Image:
-    """Return the coverage 0..255 of filled polygons inside a box."""
+    """Return the coverage 0..255 inside a box of the union of filled polygons."""
     mask = np.zeros((box[0].stop - box[0].start, box[1].stop - box[1].start), np.uint8)
     origin = origin_of(box)
-    cv2.fillPoly(mask, [subpixel(polygon - origin) for polygon in polygons], 255, cv2.LINE_AA, _SHIFT)
+    for polygon in polygons:  # in one call, overlaps would cancel out
+        cv2.fillPoly(mask, [subpixel(polygon - origin)], 255, cv2.LINE_AA, _SHIFT)
     return soften(mask, blur)
 
 
@@ -70,6 +69,11 @@ def fill(
     box = box_of(polygons, 2 + 3 * blur, image.shape) if alpha > 0.01 else None
     if box is not None:
         blend(image[box], colour, mask_of(polygons, box, blur), alpha)
+
+
+def fill_sharp(image: Image, polygon: Points, colour: tuple[float, ...]) -> None:
+    """Fill one polygon (N, 2) px opaquely: the quick way where no soft edge is wanted."""
+    cv2.fillPoly(image, [subpixel(polygon)], colour, cv2.LINE_AA, _SHIFT)
 
 
 def stroke(

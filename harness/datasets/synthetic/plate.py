@@ -71,6 +71,12 @@ def _neck(image: Image, identity: Identity, neck: float, side: int) -> None:
     fill(image, [to_view(outline, side)], skin * (0.66, 0.56, 0.53), 1.0, 0.003 * side)
     lit = outline * (0.62, 1) + (identity.light.direction[0] * 0.06, 0.075)
     fill(image, [to_view(lit, side)], skin * (0.86, 0.80, 0.77), 0.8, 0.022 * side)
+    chin_y = identity.geometry.chin_y
+    half = np.array(
+        [(neck * 0.97, 0.80), (neck * 0.97, chin_y + 0.02), (neck * 0.6, chin_y + 0.055), (0, chin_y + 0.07)]
+    )
+    under = np.concatenate([half, half[::-1] * (-1, 1)])
+    fill(image, [to_view(under, side)], skin * (0.42, 0.32, 0.29), 0.75, 0.009 * side)
     for mirror in (-1, 1):
         tendon = np.array([(0.085, 0.86), (0.055, 0.95), (0.028, 1.01)]) * (mirror, 1)
         stroke(image, [to_view(tendon, side)], skin * (0.58, 0.48, 0.45), 0.012 * side, 0.4, 0.007 * side)

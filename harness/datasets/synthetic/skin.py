@@ -59,11 +59,13 @@ def _relief(g: Geometry, x: Images, y: Images) -> Images:
     def bump(cx: float, cy: float, sx: float, sy: float) -> Images:
         return np.asarray(np.exp(-(((np.abs(x) - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
 
-    width = np.maximum(half_width(g, np.clip(y, 0.16, g.chin_y - 0.04)), 0.02)
-    across = np.clip(np.abs(x) / width, 0, 1) ** 2.3
-    crown = np.clip((0.36 - y) / 0.285, 0, 1) ** 2.2
-    chin = 0.55 * np.clip((y - g.chin_y + 0.10) / 0.10, 0, 1) ** 2.5
-    height = 0.20 * (1 - np.clip(across + crown + chin, 0, 0.93)) ** 0.5
+    width = np.maximum(half_width(g, np.clip(y, 0.16, g.chin_y - 0.02)), 0.075)
+    across = (np.abs(x) / width) ** 2.4
+    crown = np.clip((0.36 - y) / 0.285, 0, 1.2) ** 2.2
+    chin = 0.5 * np.clip((y - g.chin_y + 0.10) / 0.10, 0, 1.5) ** 2.5
+    away = across + crown + chin
+    away = away / (1 + away**5) ** 0.2 * 0.97  # 0 in front to nearly 1 at the edge, without a crease
+    height = 0.20 * (1 - away) ** 0.5
     tip = g.nose_y - 0.030
     rise = np.clip((y - g.eye_y + 0.015) / (tip - g.eye_y), 0, 1) ** 1.3
     below = np.exp(-((np.maximum(0, y - tip) / 0.026) ** 2))
@@ -149,9 +151,10 @@ def _beard(skin: Images, identity: Identity, x: Images, y: Images, side: int) ->
         return
     g = identity.geometry
     reach = 0.115 if identity.beard == "goatee" else 1.0
-    edge = np.where(
-        np.abs(x) < 0.16, g.mouth_y - 0.075 + 0.9 * np.abs(x), g.mouth_y + 0.069 - 1.9 * (np.abs(x) - 0.16)
-    )
+    away = np.abs(x)
+    moustache = g.mouth_y - 0.060 + 0.20 * away
+    cheek = g.mouth_y - 0.034 - 1.9 * (away - 0.13)
+    edge = np.where(away < 0.13, moustache, cheek)
     grown = expit((y - edge) / 0.010) * expit((reach - np.abs(x)) / 0.008)
     lips = np.exp(-((np.abs(x) / (g.mouth_width * 1.02)) ** 6) - ((y - g.mouth_y) / 0.034) ** 6)
     soul = np.exp(-(((np.abs(x) - 0.045) / 0.022) ** 2) - ((y - g.mouth_y - 0.05) / 0.02) ** 2)
@@ -188,7 +191,12 @@ def _merge_ears(colour: Image, ears: Image, face: Image, identity: Identity, lit
     flat = np.asarray(colour * (1 - only) + tone * only, np.uint8)
     for points in _ear_outlines(identity):
         middle = points.mean(0)
-        fill(flat, [to_texels(middle + (points - middle) * (0.55, 0.62), side)], tone * 0.66, 0.55, 0.006 * side
+        fill(
+            flat,
+            [to_texels(middle + (points - middle) * (0.55, 0.62), side)],
+            tone * 0.66,
+            0.55,
+            0.006 * side,
         )
     keep = face[..., None] > 127
     colour[:] = np.where(keep, np.asarray(np.clip(lit, 0, 255), np.uint8), flat)
