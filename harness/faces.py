@@ -29,8 +29,8 @@ Detector = Callable[[NDArray[np.uint8]], list[Landmarks]]
 EYES = (36, 39, 42, 45)
 NOSE_BASE = 33
 
-# The vertices of MediaPipe's 478-point mesh nearest to the points of iBUG-68: jaw line, brows, nose bridge and
-# base, eyes, outer and inner lips, as commonly used (for instance PeizhiYan/Mediapipe_2_Dlib_Landmarks).
+# The vertices of MediaPipe's 478-point mesh nearest to the points of iBUG-68: jaw line, brows, nose
+# bridge and base, eyes, outer and inner lips, as commonly used (PeizhiYan/Mediapipe_2_Dlib_Landmarks).
 MESH_TO_68 = (
     *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
     *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
@@ -52,8 +52,8 @@ class Policy:
 
     name: str
     crops: bool
-    side: float = 4.55
-    eye_height: float = 0.445
+    side: float = 4.0
+    eye_height: float = 0.4
     smoothing: float = 3.0
     longest_gap: int = 12
     most_faces: int = 4
@@ -76,7 +76,7 @@ def mediapipe_detector(chosen: Policy, weights: Weights) -> Detector:
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(weights.path("face_landmarker"))),
+        base_options=BaseOptions(model_asset_path=str(weights.path("face-landmarker"))),
         num_faces=chosen.most_faces,
     )
     landmarker = vision.FaceLandmarker.create_from_options(options)
@@ -94,7 +94,7 @@ def mediapipe_detector(chosen: Policy, weights: Weights) -> Detector:
 
 
 def track(images: Iterable[NDArray[np.uint8]], detect: Detector, chosen: Policy, where: Path) -> Landmarks:
-    """Return one face's (T, 68, 2) landmarks in every frame. Raises BadInput, naming `where`, without a face."""
+    """Return one face's (T, 68, 2) landmarks in every frame; BadInput, naming `where`, without a face."""
     found: list[Landmarks | None] = []
     last: Landmarks | None = None
     for image in images:

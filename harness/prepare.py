@@ -33,7 +33,7 @@ class PreparedClip:
 
 
 def prepare(sample: Sample, policy: Policy, size: int, detector: Callable[[], Detector]) -> PreparedClip:
-    """Return a sample cropped to (size, size) by a face policy, its sound cut or padded to the picture's length.
+    """Return a sample cropped to (size, size) by a face policy, its sound fitted to the picture's length.
 
     `detector` is called only where landmarks have to be found. Raises BadInput, naming the file, when it
     cannot be decoded, shows no face, is not square under policy `none`, or lacks over half of its sound.

@@ -51,6 +51,8 @@ class Prepare:
         """See Job."""
         cv2.setNumThreads(1)
         detector = cache(lambda: mediapipe_detector(self.policy, self.weights))
+        if self.policy.crops:
+            detector()  # a missing detector file is one error, not one a clip
         code = code_version("harness.media", "harness.faces", "harness.prepare")
 
         def one(sample: Sample) -> Path:

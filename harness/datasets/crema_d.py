@@ -1,6 +1,7 @@
 """CREMA-D (Cao et al. 2014): VideoFlash/*.flv or .mp4 and AudioWAV/*.wav.
 
-Files are named {actor}_{sentence}_{emotion}_{level}. The embedded corpus has the same layout, with Truth/*.npz beside. Rater votes are not read here.
+Files are named {actor}_{sentence}_{emotion}_{level}. The embedded corpus has the same layout, with
+Truth/*.npz beside. Rater votes are not read here.
 """
 
 from pathlib import Path
