@@ -89,7 +89,7 @@ def _bulges(identity: Identity, unit: str) -> list[tuple[float, float, float, fl
 def _map(identity: Identity, unit: str, size: int) -> Images:
     """Draw a unit's folds, deeper with age, and its bulges, on both sides of the face."""
     x, y = canonical_grid(size)
-    depth = 0.75 + 0.55 * identity.age
+    depth = 0.85 + 0.55 * identity.age
     total = np.zeros(x.shape, np.float32)
     fine = 4  # folds are thinner than a pixel of a small frame
     for points, width, darkness in _folds(identity, unit):
@@ -101,7 +101,7 @@ def _map(identity: Identity, unit: str, size: int) -> Images:
             cv2.polylines(
                 line, [np.asarray(np.rint(texels * 16), np.int32)], False, 255, thick, cv2.LINE_AA, 4
             )
-        line = cv2.GaussianBlur(line, (0, 0), width * 0.42 * size * fine)
+        line = cv2.GaussianBlur(line, (0, 0), width * 0.62 * size * fine)
         small = cv2.resize(line, x.shape[::-1], interpolation=cv2.INTER_AREA)
         total += small.astype(np.float32) / 255 * darkness * depth
     for cx, cy, sx, sy, brightness in _bulges(identity, unit):
