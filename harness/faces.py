@@ -7,8 +7,7 @@ not move the picture, and it is never rotated. Landmarks are pixel indices: whol
 Not done here: decoding (`media`), sound.
 """
 
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ from harness.weights import Weights
 
 Float = NDArray[np.float32]
 
-Detector = Callable[[Frame], list[Float]]
-"""Every face in an (H, W, 3) uint8 RGB picture: (68, 2) float32 px each, iBUG-68 order."""
+Detector = Callable[[Iterable[Frame]], list[list[Float]]]
+"""From a clip's frames, (H, W, 3) uint8 RGB, to the faces in each: (68, 2) float32 px, iBUG-68 order."""
 
 # iBUG-68 points as vertices of MediaPipe's 478-point face mesh, chosen by anatomy from the mesh's own
 # connection sets (face oval, brows, eyes, lips; mediapipe/tasks/.../face_landmarker.py).
@@ -76,7 +75,7 @@ class Policy:
     padding: int = 0
 
     def detector(self, weights: Weights) -> Detector:
-        """Return a detector that asks for its weights only when it sees its first frame."""
+        """Return a detector that asks for its weights only when it is given a clip."""
         return LandmarkDetector(self, weights)
 
 
@@ -93,30 +92,16 @@ def policy(name: str) -> Policy:
 class LandmarkDetector:
     """MediaPipe FaceLandmarker on single pictures.
 
-    IMAGE mode, because VIDEO mode filters landmarks over time, which blurs and delays the lips, and carries
-    state from clip to clip; here a frame's landmarks depend on that frame alone.
+    IMAGE mode, because VIDEO mode filters landmarks over time, which blurs and delays the lips; here
+    a frame's landmarks depend on that frame alone.
     """
 
     def __init__(self, rules: Policy, weights: Weights) -> None:
         self._rules, self._weights = rules, weights
-        self._landmarker: Any = None
 
-    def __call__(self, frame: Frame) -> list[Float]:
-        """Return the faces in one picture, (68, 2) px each. Raises BadInput when the weights are missing."""
-        import mediapipe
-
-        if self._landmarker is None:
-            self._landmarker = self._open()
-        height, width = frame.shape[:2]
-        seen = np.ascontiguousarray(_at_most(frame, self._rules.detect_side))
-        result = self._landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, seen))
-        return [
-            np.array([(face[i].x * width, face[i].y * height) for i in _IBUG_68], np.float32)
-            - np.float32(0.5)
-            for face in result.face_landmarks
-        ]
-
-    def _open(self) -> Any:
+    def __call__(self, frames: Iterable[Frame]) -> list[list[Float]]:
+        """Return every frame's faces. Raises BadInput when the weights are missing."""
+        # Loaded here: half a second that footage with its own landmarks never pays.
         from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
@@ -126,10 +111,20 @@ class LandmarkDetector:
             min_face_detection_confidence=self._rules.confidence,
             min_face_presence_confidence=self._rules.confidence,
         )
-        landmarker = vision.FaceLandmarker.create_from_options(options)
-        # Left to interpreter shutdown it closes after the modules it needs are gone, and complains.
-        weakref.finalize(self, landmarker.close)
-        return landmarker
+        # Opened for each clip: left open it closes at interpreter exit, when its thread is gone, and fails.
+        with vision.FaceLandmarker.create_from_options(options) as landmarker:
+            return [self._faces(landmarker, frame) for frame in frames]
+
+    def _faces(self, landmarker: Any, frame: Frame) -> list[Float]:
+        from mediapipe import Image, ImageFormat
+
+        height, width = frame.shape[:2]
+        seen = np.ascontiguousarray(_at_most(frame, self._rules.detect_side))
+        return [
+            np.array([(face[i].x * width, face[i].y * height) for i in _IBUG_68], np.float32)
+            - np.float32(0.5)
+            for face in landmarker.detect(Image(ImageFormat.SRGB, seen)).face_landmarks
+        ]
 
 
 def crop_clip(path: Path, rules: Policy, size: int, detector: Detector) -> tuple[Frames, Float]:
@@ -138,7 +133,7 @@ def crop_clip(path: Path, rules: Policy, size: int, detector: Detector) -> tuple
     The file is decoded twice so that only crops, never whole pictures, are kept in memory.
     Raises BadInput, naming the file, when there is no face in it or it is lost for too long.
     """
-    track = follow_speaker([detector(frame) for frame in frames_25fps(path)], rules)
+    track = follow_speaker(detector(frames_25fps(path)), rules)
     landmarks = fill_gaps(track, rules, path)
     if not rules.crop:
         frames, width = squares(path, size)
@@ -171,7 +166,7 @@ def rescale(landmarks: Float, ratio: float) -> Float:
 def follow_speaker(found: Sequence[Sequence[Float]], rules: Policy) -> Float:
     """Return one face through the frames (T, 68, 2), NaN where it was not seen.
 
-    found: the faces of each frame, as a Detector gives them. See Policy for who is the speaker.
+    found: the faces of each frame, as a Detector returns them. See Policy for who is the speaker.
     """
     tracks: list[dict[int, Float]] = []
     for index, faces in enumerate(found):
