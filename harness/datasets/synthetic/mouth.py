@@ -1,0 +1,184 @@
+"""The mouth: its outline from shape and action units, and its drawing with teeth, tongue and cavity."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .expression import AU_NAMES
+from .identity import Identity
+from .paint import (
+    Image,
+    Pixels,
+    Points,
+    blend,
+    box_of,
+    ellipse,
+    fill,
+    fill_sharp,
+    mask_of,
+    origin_of,
+    ribbon,
+    soften,
+    stroke,
+)
+from .rig import JAW_DROP
+from .visemes import SHAPE_NAMES
+
+ACROSS = np.linspace(-1, 1, 29)
+_AWAY = np.abs(ACROSS)
+_BOW = (1 - _AWAY**2.4) * (1 - 0.20 * np.exp(-((ACROSS / 0.16) ** 2)) - 0.22 * ACROSS**2)
+_PROFILE = 1 - _AWAY**2.3
+_LOWER = (1 - _AWAY**2.6) ** 0.75
+_ROW = np.linspace(-1, 1, 15)
+_ARCH = 0.35 * _ROW**2
+_SEAM = np.sin(0.25 + (np.pi - 0.5) * np.linspace(0, 1, len(ACROSS)))
+_CIRCLE = ellipse(24)
+_TEETH_GAPS = (-0.64, -0.42, -0.21, 0.0, 0.21, 0.42, 0.64)
+
+
+@dataclass(frozen=True, slots=True)
+class Lips:
+    """Four curves (29, 2) in canonical coordinates, from image left to right, and what is behind them.
+
+    teeth_y is the upper teeth's edge, drop how far the lower teeth are below it, both as shares of the
+    frame; tongue is 0..1 up to the teeth; fullness is 1 for relaxed lips and less when pressed or tight.
+    """
+
+    outer_top: Points
+    inner_top: Points
+    inner_bottom: Points
+    outer_bottom: Points
+    teeth_y: float
+    drop: float
+    tongue: float
+    fullness: float
+
+    @property
+    def gap(self) -> float:
+        """The height of the opening, share of the frame."""
+        return float((self.inner_bottom[:, 1] - self.inner_top[:, 1]).max())
+
+
+def lips_of(identity: Identity, units: Points, shape: Points) -> Lips:
+    """Return the lips of one frame; units (len(AU_NAMES),) and shape (len(SHAPE_NAMES),) are 0..1."""
+    g = identity.geometry
+    au = dict(zip(AU_NAMES, units.tolist(), strict=True))
+    mouth = dict(zip(SHAPE_NAMES, shape.tolist(), strict=True))
+    part, rounded, press, tuck = (mouth[name] for name in ("part", "round", "press", "tuck"))
+    smile, frown, stretch, tight = (au[name] for name in ("AU12", "AU15", "AU20", "AU23"))
+    drop = JAW_DROP * mouth["jaw"]
+    half = g.mouth_width * _widening(au, mouth)
+    corner = 0.24 * drop - 0.002 - 0.052 * smile + 0.045 * frown + 0.012 * stretch
+    lift = 0.010 * part + 0.020 * au["AU10"] + 0.008 * au["AU9"] - 0.006 * smile + 0.004 * rounded * part
+    gap = (part * 0.020 + drop * 0.90 + 0.006 * stretch) * (1 - press) - 0.010 * tuck
+    middle = g.mouth_y + 0.03 * drop - 0.004 * rounded
+    bend = _AWAY ** (1.7 + 0.5 * frown)
+    crooked = 1 + 2 * identity.asymmetry * np.sign(ACROSS)
+    line = middle + (corner - 0.15 * drop * press) * bend * crooked - 0.012 * au["AU17"] * (1 - bend)
+    narrow = (1 - 0.62 * press) * (1 - 0.50 * tight) * (1 - 0.15 * mouth["spread"])
+    narrow *= (1 - 0.22 * smile) * (1 - 0.18 * stretch)
+    upper = g.upper_lip * narrow * (1 + 0.30 * rounded) * (1 - 0.25 * au["AU10"])
+    lower = g.lower_lip * narrow * (1 + 0.25 * rounded) * (1 - 0.55 * tuck)
+    lower *= 1 + 0.18 * au["AU17"] * (1 - tight)
+    inner_top = line - lift * (1 - press) * _PROFILE
+    inner_bottom = np.maximum(line + max(0.0, gap) * _PROFILE, inner_top + 0.0005)
+    curves = (inner_top - upper * _BOW, inner_top, inner_bottom, inner_bottom + lower * _LOWER)
+    return Lips(
+        *(np.stack([half * ACROSS, y], 1) for y in curves),
+        teeth_y=g.mouth_y + 0.012 - 0.006 * au["AU10"],
+        drop=drop,
+        tongue=mouth["tongue"],
+        fullness=narrow,
+    )
+
+
+def _widening(au: dict[str, float], mouth: dict[str, float]) -> float:
+    """Return the factor on the mouth's width."""
+    wider = 0.22 * au["AU12"] + 0.20 * au["AU20"] + 0.08 * mouth["spread"]
+    rounded = 0.36 * mouth["round"] * (1 - 0.5 * au["AU12"])
+    return 1 + wider - rounded - 0.06 * au["AU23"] - 0.08 * mouth["jaw"] - 0.03 * au["AU15"]
+
+
+def draw_mouth(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
+    """Draw cavity, teeth, tongue and lips on a canvas of RGB."""
+    _shadows(image, identity, lips, pixels)
+    if lips.gap > 0.003:
+        _inside(image, lips, pixels)
+    _lips(image, identity, lips, pixels)
+
+
+def _shadows(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
+    """Shade the groove under the lower lip and the corners."""
+    side = len(image)
+    skin = np.array(identity.skin)
+    below = lips.outer_bottom[8:-8] + np.array([0, 0.006])
+    groove = np.concatenate([below, below[::-1] * (0.8, 1) + np.array([0, 0.013])])
+    fill(image, [pixels(groove)], skin * (0.52, 0.42, 0.40), 0.34, 0.007 * side)
+    corners = [pixels(end + 0.008 * _CIRCLE) for end in (lips.inner_top[0], lips.inner_top[-1])]
+    fill(image, corners, skin * (0.40, 0.28, 0.26), 0.5, 0.005 * side)
+
+
+def _inside(image: Image, lips: Lips, pixels: Pixels) -> None:
+    """Draw what the open lips show, clipped by their inner edge."""
+    side = len(image)
+    inner = pixels(np.concatenate([lips.inner_top, lips.inner_bottom[::-1]]))
+    box = box_of([inner], 2, image.shape)
+    if box is None:
+        return
+    opening = mask_of([inner], box)
+    origin = origin_of(box)
+    region = np.empty((*opening.shape, 3), np.uint8)
+    region[:] = (46, 14, 16)
+    _tongue(region, lips, lambda points: pixels(points) - origin, side)
+    _teeth(region, lips, lambda points: pixels(points) - origin, side)
+    # The lips' own shadow, deepest in the corners.
+    depth = cv2.convertScaleAbs(soften(opening, 0.009 * side), alpha=0.58, beta=0.42 * 255)
+    shaded = cv2.multiply(region, cv2.cvtColor(depth, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+    blend(image[box], np.asarray(shaded, np.uint8), opening)
+
+
+def _tongue(region: Image, lips: Lips, local: Pixels, side: int) -> None:
+    width = float(lips.inner_top[-1, 0])
+    floor = float(lips.inner_bottom[:, 1].max())
+    rise = 0.014 + 0.16 * lips.drop + lips.tongue * max(0.0, floor - lips.teeth_y) * 0.75
+    body = _CIRCLE * (width * 0.58, rise) + np.array([0, floor + 0.010])
+    fill_sharp(region, local(body), (176, 78, 82))
+    shine = _CIRCLE * (width * 0.25, rise * 0.22) + np.array([0, floor - rise * 0.45])
+    fill(region, [local(shine)], (208, 116, 116), 0.55, 0.006 * side)
+
+
+def _teeth(region: Image, lips: Lips, local: Pixels, side: int) -> None:
+    """Draw both rows; the upper one hangs on the skull, the lower one moves with the jaw."""
+    reach = float(lips.inner_top[-1, 0]) * 0.80
+    edge = np.stack([reach * _ROW, lips.teeth_y - 0.012 * _ARCH], 1)
+    upper = np.concatenate([edge, edge[::-1] - np.array([0, 0.045])])
+    fill_sharp(region, local(upper), (232, 226, 214))
+    bite = np.stack([reach * 0.85 * _ROW, lips.teeth_y + 0.004 + 0.94 * lips.drop + 0.010 * _ARCH], 1)
+    lower = np.concatenate([bite, bite[::-1] + np.array([0, 0.05])])
+    fill_sharp(region, local(lower), (206, 198, 186))
+    gaps = [
+        local(np.array([(reach * gap, lips.teeth_y - 0.03), (reach * gap, lips.teeth_y - 0.001)]))
+        for gap in _TEETH_GAPS
+    ]
+    stroke(region, gaps, (150, 134, 122), 0.006 * side, 0.4)
+
+
+def _lips(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
+    side = len(image)
+    tone = np.array(identity.lips)
+    soft = 0.0030 * side
+    seam_top, seam_bottom = pixels(lips.inner_top), pixels(lips.inner_bottom)
+    upper = np.concatenate([pixels(lips.outer_top), seam_top[::-1]])
+    lower = np.concatenate([seam_bottom, pixels(lips.outer_bottom)[::-1]])
+    fill(image, [upper], tone * 0.84, 0.94, soft)
+    fill(image, [lower], tone * 1.02, 0.94, soft)
+    top, bottom = lips.inner_bottom[6:-6], lips.outer_bottom[6:-6]
+    shine = np.concatenate([top * 0.65 + bottom * 0.35, (top * 0.35 + bottom * 0.65)[::-1]])
+    shine = shine * (0.75, 1) + np.array([0.02 * identity.light.direction[0], 0])
+    fill(image, [pixels(shine)], np.minimum(255, tone * 1.22 + 26), 0.55 * lips.fullness, 0.004 * side)
+    ridge = lips.outer_top[5:-5] * 0.8 + lips.inner_top[5:-5] * 0.2
+    stroke(image, [pixels(ridge)], np.minimum(255, tone * 1.12 + 14), 0.005 * side, 0.35, 0.002 * side)
+    seam = tone * (0.40, 0.30, 0.30)
+    edges = [ribbon(seam_top, 0.0085 * side * _SEAM), ribbon(seam_bottom, 0.004 * side * _SEAM)]
+    fill(image, edges, seam, 0.70, 0.0016 * side)
