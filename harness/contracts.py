@@ -77,7 +77,7 @@ def keep_model(model: "torch.nn.Module") -> "torch.nn.Module":
 class Training:
     """All that a training loop is given, whoever runs it (plain Python, Ray Tune or Ray Train).
 
-    artefacts: the finished folder of each earlier stage, by stage name.
+    artefacts: the finished folder of each earlier stage that is needed, by stage name.
     resume: a folder that `checkpoint` wrote, to go on from; None at the start.
     rank, world: this worker's share: it takes items rank::world of every global batch, which is drawn from
         the same seeded sampler on every worker, so the global batch does not depend on `world`.
@@ -100,14 +100,16 @@ class Training:
 class Method(Protocol):
     """A talking-face method.
 
-    `Config` is a pydantic model (extra="forbid") of its YAML keys. `stages` names training steps that come
-    before `fit`, in order; each is run once per distinct `stage_config` and cached as an artefact, so trials
-    that differ in nothing it depends on share it. The class is made with a validated Config.
+    `Config` is a pydantic model (extra="forbid") of its YAML keys; the class is made with a valid one.
+    `stages` names training steps that come before `fit`, in order, each with the earlier stages whose
+    artefacts it reads. Each is run once per distinct `stage_config` and cached, so trials that differ in
+    nothing it depends on share it; stages that do not need one another run side by side. `fit` is given
+    the artefacts of all.
     """
 
     card: ClassVar[MethodCard]
     Config: ClassVar[type[BaseModel]]
-    stages: ClassVar[tuple[str, ...]]
+    stages: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def __init__(self, config: Any) -> None: ...
 

@@ -80,7 +80,8 @@ class Request:
     context: (T, H, W, 3) uint8, the target's own frames with the whole face zeroed by `faces.full_face_mask`,
         for methods whose paper inpaints; it shows only what the mask leaves (hair, background, pose).
     mask: (T, H, W) bool, True where `context` is zeroed.
-    audio: (N,) float32 mono 16 kHz; frames: how many to make, at 25 frames/s.
+    audio: (N,) float32 mono 16 kHz, None where the corpus's file is silent: the engine then asks only methods
+        that do not listen. frames: how many to make, at 25 frames/s.
     emotion, level, text, scene: the conditioning asked for; None where there is none.
     seed: the only source of randomness that `generate` may use: same request, same clip.
     target: set for controls only.
@@ -90,7 +91,7 @@ class Request:
     reference: Frames
     context: Frames
     mask: NDArray[np.bool_]
-    audio: Audio
+    audio: Audio | None
     frames: int
     emotion: str | None
     level: str | None

@@ -1,0 +1,221 @@
+"""A sweep's YAML, strict: an unknown key, method or metric names the file, the key and the nearest match."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness import catalog
+from harness.types import BadInput
+
+M = TypeVar("M", bound=BaseModel)
+
+CONTROLS = ("ground_truth", "still", "wrong_audio", "shifted_audio", "wrong_emotion")
+JUDGE_SEEDS = range(900_000, 1_000_000)
+"""Corpus seeds that only the embedded judges may be trained on."""
+
+
+class Strict(BaseModel):
+    """A part of the config: no unknown keys, nothing changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Synthetic(Strict):
+    """The embedded corpus that is made when `root` is not given."""
+
+    speakers: int = Field(14, ge=3, le=9000)
+    clips_per_speaker: int | None = Field(30, ge=1)
+    size: int = Field(64, ge=64, le=256, multiple_of=2)
+    seed: int = Field(1, ge=0)
+
+    @field_validator("seed")
+    @classmethod
+    def _not_the_judges_own(cls, seed: int) -> int:
+        if seed in JUDGE_SEEDS:
+            raise ValueError(f"seeds {JUDGE_SEEDS.start}.. are the judges' own: choose a smaller one")
+        return seed
+
+
+class SplitFractions(Strict):
+    """Fractions of speakers; they sum to 1."""
+
+    train: float = Field(0.7, ge=0, le=1)
+    val: float = Field(0.1, ge=0, le=1)
+    test: float = Field(0.2, ge=0, le=1)
+
+
+class Data(Strict):
+    """A corpus, how its faces are cropped, who is tested, and where the reference picture comes from."""
+
+    reader: str = "synthetic"
+    root: Path | None = None
+    synthetic: Synthetic = Synthetic()
+    size: int = Field(64, ge=32, le=512, multiple_of=2)
+    faces: Literal["none", "face-v1"] = "none"
+    split: SplitFractions = SplitFractions()
+    reference: Literal["neutral", "same_clip"] = "neutral"
+    test_clips: int | None = Field(None, ge=1)
+
+
+class Range(Strict):
+    """An interval to draw a value from, evenly or on a logarithmic scale."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Search(Strict):
+    """How trials are chosen. `objective` is a reported loss, minimised (ASHA and Optuna only)."""
+
+    algorithm: Literal["grid", "random", "asha", "optuna"] = "grid"
+    space: dict[str, list[Any] | Range] = {}
+    trials: int | None = Field(None, ge=1)
+    objective: str = "recon"
+
+
+class MethodEntry(Strict):
+    """A method, its own config and, if it is swept, its search.
+
+    `label` is what its rows are called, where one method enters twice; its name otherwise.
+    """
+
+    name: str
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
+    config: dict[str, Any] = {}
+    search: Search = Search()
+
+    @property
+    def title(self) -> str:
+        """What this entry's rows and folders are called."""
+        return self.label or self.name.rpartition(".")[2]
+
+
+class Resources(Strict):
+    """What one trial may use. `workers` > 1 trains each trial with Ray Train on that many processes."""
+
+    threads: int = Field(1, ge=1)
+    workers: int = Field(1, ge=1)
+    gpus: float = Field(0, ge=0)
+
+
+class Sweep(Strict):
+    """A whole experiment."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    seed: int = 1
+    data: Data
+    training_data: Data | None = None
+    methods: list[MethodEntry]
+    controls: list[MethodEntry] = [MethodEntry(name=name) for name in CONTROLS]
+    metrics: list[str]
+    backbones: Literal["embedded", "reference"] = "embedded"
+    metric_backbones: dict[str, Literal["embedded", "reference"]] = {}
+    weights: Path | None = None
+    resources: Resources = Resources()
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Sweep:
+    """Read a sweep file, with `key.sub=value` overrides (values are YAML). Raises BadInput."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such sweep file")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise BadInput(f"{path}: a sweep is a mapping of keys, see sweeps/loss_weights.yaml")
+    for override in overrides:
+        _override(tree, override)
+    sweep = validated(Sweep, tree, str(path))
+    _check_names(sweep, str(path))
+    return sweep
+
+
+def validated(model: type[M], values: Mapping[str, Any], where: str) -> M:
+    """Return `model(**values)`; BadInput names `where`, each key and what is wrong with it."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        lines = [_explain(model, item) for item in error.errors()]
+        raise BadInput("\n".join(f"{where}: {line}" for line in lines)) from error
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise BadInput(f'--set {override}: write it as key=value, such as "data.size=96"')
+    *parents, last = key.split(".")
+    node: Any = tree
+    for part in parents:
+        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        if not isinstance(node, dict | list):
+            raise BadInput(f'--set {override}: "{part}" holds a value, not keys')
+    if isinstance(node, list):
+        node[int(last)] = yaml.safe_load(value)
+    else:
+        node[last] = yaml.safe_load(value)
+
+
+def _explain(model: type[BaseModel], item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        return f'key "{key}": {item["msg"]} (found {item["input"]!r})'
+    return (
+        f'unknown key "{key}": {catalog.nearest(str(item["loc"][-1]), _known_keys(model, item["loc"][:-1]))}'
+    )
+
+
+def _known_keys(model: type[BaseModel], parents: tuple[Any, ...]) -> list[str]:
+    """Return the keys allowed at `parents`, found by walking the models' annotations."""
+    current: Any = model
+    for part in parents:
+        if isinstance(part, int):
+            continue
+        annotation = current.model_fields[part].annotation if part in current.model_fields else None
+        inner = [a for a in (annotation, *getattr(annotation, "__args__", ())) if _is_model(a)]
+        if not inner:
+            break
+        current = inner[0]
+    return list(current.model_fields)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _check_names(sweep: Sweep, where: str) -> None:
+    """Resolve every method, its config and every metric now, so that a typing error costs no hours."""
+    for key, entries in (("methods", sweep.methods), ("controls", sweep.controls)):
+        for entry in entries:
+            try:
+                config = catalog.method(entry.name).Config
+            except BadInput as error:
+                raise BadInput(f"{where}: key {key}: {error}") from error
+            validated(
+                config, {**entry.config, **_first_values(entry.search)}, f"{where}: {key}: {entry.name}"
+            )
+    for name in [*sweep.metrics, *sweep.metric_backbones]:
+        try:
+            catalog.metric(name)
+        except BadInput as error:
+            raise BadInput(f"{where}: key metrics: {error}") from error
+    titles = [entry.title for entry in (*sweep.methods, *sweep.controls)]
+    if doubled := sorted({t for t in titles if titles.count(t) > 1}):
+        raise BadInput(f"{where}: {', '.join(doubled)} enters twice; give each entry a label of its own")
+    missing = [name for name in CONTROLS if name not in {c.name for c in sweep.controls}]
+    if missing:
+        raise BadInput(f"{where}: key controls: {', '.join(missing)} left out; no leaderboard without them")
+    if sweep.resources.workers > 1 and any(m.search.algorithm == "asha" for m in sweep.methods):
+        raise BadInput(
+            f"{where}: key search.algorithm: asha stops trials early; a stopped trial with several Ray Train "
+            "workers keeps its placement group until the sweep hangs (Ray 2.60); use grid, random or optuna, "
+            "or resources.workers: 1"
+        )
+
+
+def _first_values(search: Search) -> dict[str, Any]:
+    return {k: v.low if isinstance(v, Range) else v[0] for k, v in search.space.items()}
