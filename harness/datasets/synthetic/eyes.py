@@ -55,7 +55,9 @@ def eyes_of(identity: Identity, units: Points, gaze: Points) -> Eyes:
     crease = crease - hood * (0.35 + 0.65 * _ARCH)
     look = (0.016 * gaze[0], g.eye_y - 0.10 * g.eye_height + 0.008 * gaze[1])
     return Eyes(
-        *(_mirrored(x, y) for y in (upper, lower, crease)),
+        upper=_mirrored(x, upper),
+        lower=_mirrored(x, lower),
+        crease=_mirrored(x, crease),
         brow=_mirrored(*_brow(identity, au)),
         iris=np.array([(look[0] - g.eye_spacing, look[1]), (look[0] + g.eye_spacing, look[1])]),
         openness=openness * (1 - shut),

@@ -83,9 +83,12 @@ def lips_of(identity: Identity, units: Points, shape: Points) -> Lips:
     lower *= 1 + 0.18 * au["AU17"] * (1 - tight)
     inner_top = line - lift * (1 - press) * _PROFILE
     inner_bottom = np.maximum(line + max(0.0, gap) * _PROFILE, inner_top + 0.0005)
-    curves = (inner_top - upper * _BOW, inner_top, inner_bottom, inner_bottom + lower * _LOWER)
+    x = half * ACROSS
     return Lips(
-        *(np.stack([half * ACROSS, y], 1) for y in curves),
+        outer_top=np.stack([x, inner_top - upper * _BOW], 1),
+        inner_top=np.stack([x, inner_top], 1),
+        inner_bottom=np.stack([x, inner_bottom], 1),
+        outer_bottom=np.stack([x, inner_bottom + lower * _LOWER], 1),
         teeth_y=g.mouth_y + 0.012 - 0.006 * au["AU10"],
         drop=drop,
         tongue=mouth["tongue"],
