@@ -23,7 +23,9 @@ def corpus(folder: Path) -> tuple[list[Sample], dict[str, Path]]:
                 mask = np.zeros((3, 32, 32), bool)
                 mask[:, 8:24, 8:24] = True
                 audio = np.zeros(3 * 640, np.float32)
-                prepare.save(files[name], prepare.PreparedClip(frames, audio, np.zeros((3, 68, 2), np.float32), mask))
+                prepare.save(
+                    files[name], prepare.PreparedClip(frames, audio, np.zeros((3, 68, 2), np.float32), mask)
+                )
     return samples, files
 
 
