@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness import data
 from harness.datasets.synthetic import ClipPlan, SynthSpec, plan, render, write_corpus
-from harness.datasets.synthetic.expression import AU_NAMES, frame_times, intensity_of, perform
+from harness.datasets.synthetic.expression import intensity_of, perform
 from harness.datasets.synthetic.face import Drawn, face_of
 from harness.datasets.synthetic.identity import identity_of
 from harness.datasets.synthetic.spec import CORPUS_VERSION, EMOTION_CODES, SENTENCES
@@ -95,14 +95,14 @@ def test_truth_is_whole(corpus: Path) -> None:
         truth = np.load(corpus / "Truth" / f"{clip.name}.npz", allow_pickle=False)
         frames = len(read_clip(corpus / "VideoFlash" / f"{clip.name}.mp4").frames)
         assert truth["au"].shape == (frames, len(truth["au_names"])) and truth["au"].dtype == np.float32
-        assert 0 <= truth["au"].min() and truth["au"].max() <= 1
+        assert truth["au"].min() >= 0 and truth["au"].max() <= 1
         assert truth["landmarks"].shape == (frames, 68, 2)
         assert truth["pose"].shape == (frames, 3) and np.abs(truth["pose"]).max() < 20
         assert truth["jaw_open"].shape == truth["viseme"].shape == (frames,)
         assert truth["viseme"].max() < len(truth["viseme_names"])
         assert len(truth["phonemes"]) == len(truth["phoneme_start"]) == len(truth["phoneme_end"])
         inside = truth["landmarks"][:, 17:]
-        assert 0 < inside.min() and inside.max() < 63
+        assert inside.min() > 0 and inside.max() < 63
 
 
 def test_truth_follows_the_visemes(corpus: Path) -> None:

@@ -25,7 +25,7 @@ def look(shared: Path) -> Iterator[Look]:
     weights = shared / "weights" / "face_landmarker.task"
     if not weights.exists():
         pytest.skip(f"no {weights}: MediaPipe's FaceLandmarker cannot be run")
-    os.environ["GLOG_minloglevel"] = "3"
+    os.environ.update(GLOG_minloglevel="3")
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 

@@ -39,7 +39,8 @@ def test_speech_fills_whole_frames_and_phonemes_cover_it() -> None:
 def test_phoneme_times_match_the_sound() -> None:
     """Hiss is where an "s" is said, and silence where nothing is."""
     speech = say(SENTENCES["TSI"])
-    hiss, other = [], []
+    hiss: list[float] = []
+    other: list[float] = []
     for phoneme in speech.phonemes:
         piece = speech.audio[int(phoneme.start * 16000) : int(phoneme.end * 16000)]
         spectrum = np.abs(np.fft.rfft(piece * np.hanning(len(piece)))) ** 2
