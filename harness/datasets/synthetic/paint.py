@@ -4,6 +4,7 @@ Several polygons are painted in one go (both eyes, both brows): most of a small 
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -90,6 +91,7 @@ def stroke(
     fill(image, [ribbon(curve, width * _taper(len(curve))) for curve in curves], colour, alpha, blur)
 
 
+@lru_cache(maxsize=64)
 def _taper(points: int) -> Points:
     return np.sin(0.25 + (np.pi - 0.5) * np.arange(points) / (points - 1))
 
