@@ -90,7 +90,7 @@ def scatter(trend: Trend, best: Row, identity: str) -> Panel:
         "hovertemplate": "%{text}<br><b>%{y:.4g}</b><extra></extra>",
     }
     name, metric = symbol(trend.parameter), title(trend.card)
-    x_axis = {**_axis(_is_wide(xs)), "title": _title(escape(name))}
+    x_axis = {**_axis(_is_wide(xs)), "nticks": 4, "title": _title(escape(name))}
     return Panel(
         identity,
         f"{metric} against {name}",

@@ -105,8 +105,8 @@ def _rule(board: Board) -> list[Note]:
         Note(
             "",
             f"Rank: on each of {names}, the competing rows are ranked (1 = best, ties share the mean "
-            "of their ranks, a row without a value ranks with the worst); the mean rank over these metrics orders the "
-            f"table, equal means share a place. Controls are not ranked.{apart}",
+            "of their ranks, a row without a value ranks with the worst); the mean rank over these metrics "
+            f"orders the table, equal means share a place. Controls are not ranked.{apart}",
         ),
         Note(
             "",

@@ -58,6 +58,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         metric_cards=board.columns,
         methods=run.record.methods,
         words=words,
+        breakable=Markup("_<wbr>"),
         emotions=emotions(run),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),

@@ -58,7 +58,7 @@ _METRICS: tuple[tuple[str, str, str, bool | None, str, str, str, float, float], 
     ("au_correlation", "AU corr.", "r", True, "au-judge-v1", "au", "embedded-corpus", 0.99, 0.05),
     ("fps", "Speed", "frames/s", True, "none", "formula", "any", 900.0, 310.0),
 )
-_SETS = {"fid", "kid", "fps"}
+_SETS = {"fid", "kid"}
 _LIKENESS = {
     "ground_truth": 1.0,
     "still": 0.25,

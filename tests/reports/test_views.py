@@ -125,7 +125,7 @@ def test_mean_rank_follows_the_rule(run: Path) -> None:
 
 def test_ranks_share_ties_and_put_the_unscored_with_the_worst() -> None:
     assert ranks([3.0, 1.0, 3.0, 2.0], True) == [1.5, 4.0, 1.5, 3.0]
-    assert ranks([3.0, 1.0, math.nan, math.nan], False) == [2.0, 1.0, 3.5, 3.5]
+    assert ranks([3.0, float("nan"), 1.0, float("nan")], False) == [2.0, 3.5, 1.0, 3.5]
     assert ranks([math.inf, 40.0], True) == [1.0, 2.0]
 
 
@@ -212,6 +212,18 @@ def test_hostile_names_are_text_everywhere(run: Path) -> None:
     html = (run / "leaderboard.html").read_text()
     assert all(HOSTILE not in str(f) for f in bare_json(html, "figures").values())
     assert HOSTILE not in (run / "leaderboard.md").read_text()
+
+
+def test_hostile_trials_are_text_in_plots(tmp_path: Path) -> None:
+    folder = remade(tmp_path / "run")
+    for name in ("results.csv", "per_clip.csv", "curves.csv", "run.json"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("t04", "<b>t04"))
+    write_views(folder)
+    figures = json.dumps(bare_json((folder / "leaderboard.html").read_text(), "figures"))
+    assert "<b>t04" not in figures
+    assert figures.count("&lt;b&gt;t04<br>") == 3 * 12
+    assert figures.count("cvae &lt;b&gt;t04") == 4
 
 
 def test_unscored_clips_are_counted_and_listed_by_reason(run: Path) -> None:
