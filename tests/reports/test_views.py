@@ -18,6 +18,7 @@ from harness import report
 from harness.results import number, read_rows
 from harness.types import BadInput
 from reports import write_views
+from reports.breakdown import by_emotion, emotions
 from reports.load import load
 from reports.rank import CONTROLS, rank, ranks
 from reports.trends import swept, trends
@@ -224,6 +225,21 @@ def test_hostile_trials_are_text_in_plots(tmp_path: Path) -> None:
     assert "<b>t04" not in figures
     assert figures.count("&lt;b&gt;t04<br>") == 3 * 12
     assert figures.count("cvae &lt;b&gt;t04") == 4
+
+
+def test_emotion_means_are_over_the_scored_clips_of_that_emotion(run: Path) -> None:
+    loaded = load(run)
+    tables = {t.card.name: t for t in by_emotion(loaded, rank(loaded))}
+    assert set(tables).isdisjoint({"fid", "kid", "fps"}) and len(tables) == 9
+    emotion = {r["clip"]: r["emotion"] for r in read_rows(run / "clips.csv")}
+    kept = [
+        number(r["value"])
+        for r in read_rows(run / "per_clip.csv")
+        if (r["method"], r["metric"]) == ("still", "lse_c") and emotion[r["clip"]] == "disgust" and r["value"]
+    ]
+    column = emotions(loaded).index("disgust")
+    assert tables["lse_c"].counts["still", "-"][column] == len(kept) == 2
+    assert tables["lse_c"].means["still", "-"][column] == pytest.approx(sum(kept) / 2)
 
 
 def test_unscored_clips_are_counted_and_listed_by_reason(run: Path) -> None:
