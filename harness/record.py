@@ -66,8 +66,10 @@ class Record:
             "seeds": {"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
             "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
             "git": _git_revision(),
-            "reference": sweep.data.reference,
-            "reference_frame": "the first frame of the clip that clips.csv names",
+            "reference": {
+                "policy": sweep.data.reference,
+                "frame": "the first frame of the clip that clips.csv names",
+            },
             "faces": sweep.data.faces,
             "backbones": sweep.backbones,
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
