@@ -105,7 +105,7 @@ class Run:
                     self.record.failure(what, outcome.reason or "", outcome.crash)
                     return None
                 done[stage] = outcome.value
-                self.record.stage(entry.title, stage, read_curve(outcome.value))
+                self.record.stage(entry.title, stage, outcome.value)
         return replace(spec, artefacts=done)
 
     def _spec(self, entry: MethodEntry, trained_on: Corpus) -> FitSpec:

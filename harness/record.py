@@ -17,6 +17,7 @@ from harness import catalog, results
 from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
+from harness.fit import read_curve, read_seconds
 from harness.store import digest
 from harness.trials import TrialResult
 from harness.types import BadInput
@@ -65,7 +66,8 @@ class Record:
             "seeds": {"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
             "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
             "git": _git_revision(),
-            "reference": {"policy": sweep.data.reference, "frame": "first frame of the reference clip"},
+            "reference": sweep.data.reference,
+            "reference_frame": "the first frame of the clip that clips.csv names",
             "faces": sweep.data.faces,
             "backbones": sweep.backbones,
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
@@ -131,10 +133,12 @@ class Record:
             self.failure(f"{title} {trial}", result.reason or "")
         self.write()
 
-    def stage(self, title: str, stage: str, points: list[tuple[int, dict[str, float]]]) -> None:
-        """Note a stage that all trials of a method share, and its curve."""
-        self.fields["stages"].append({"method": title, "stage": stage, "shared_by_all_trials": True})
-        self.curve(title, results.NO_TRIAL, stage, points)
+    def stage(self, title: str, stage: str, folder: Path) -> None:
+        """Note a stage that all trials of a method share, what it took when it was trained, and its curve."""
+        self.fields["stages"].append(
+            {"method": title, "stage": stage, "seconds": read_seconds(folder), "shared_by_all_trials": True}
+        )
+        self.curve(title, results.NO_TRIAL, stage, read_curve(folder))
 
     def failure(self, what: str, reason: str, crash: str | None = None) -> None:
         """Note something that should have worked; a run with failures exits with 1."""

@@ -22,7 +22,7 @@ class Trial(BaseModel):
     method: str
     trial: str
     params: dict[str, Any] = {}
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "stopped"]
     reason: str | None = None
 
 

@@ -21,8 +21,8 @@ def canonical_grid(side: int) -> tuple[Images, Images]:
     """Return x and y of every texel of the texture that goes with a canvas of `side` px."""
     texels = round(side * (1 + 2 * MARGIN))
     line = (np.arange(texels, dtype=np.float32) + 0.5) / side - MARGIN
-    x, y = np.meshgrid(line - 0.5, line)
-    return x, y
+    x, y = np.meshgrid(line - np.float32(0.5), line)
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def to_texels(points: NDArray[np.floating], side: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from zlib import crc32
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-CORPUS_VERSION = "1"
+CORPUS_VERSION = "2"
 FIRST_ACTOR = 1001
 
 SENTENCES = {
