@@ -65,7 +65,7 @@ class Weights:
         return self._digests[name]
 
     def label(self, title: str, *names: str) -> str:
-        """Return `title` as a card shows its backbone: marked if a file among `names` is not the published one."""
+        """Return `title` as a card shows it: marked if a file among `names` is not the published one."""
         for name in names:
             self.path(name)
         return title + (" [unverified]" if self.unverified.intersection(names) else "")

@@ -51,7 +51,7 @@ class FID:
         groups = deletion_groups(scored)
         left_out = [frechet_distance(generated[kept], reference[kept]) for kept in groups]
         low, high = jackknife_interval(value, np.array(left_out))
-        return Score(value, max(0.0, low), high, len(scored), len(measurements) - len(scored))
+        return Score(value, float(np.maximum(low, 0.0)), high, len(scored), len(measurements) - len(scored))
 
 
 def _card(backbone: Backbone, weights: Weights) -> MetricCard:

@@ -1,8 +1,8 @@
 """LPIPS: learned perceptual distance of frames (Zhang et al., CVPR 2018), the mean over frames.
 
-Reference: v0.1, AlexNet, all frames. Embedded: the shift-tolerant ST-LPIPS, a relative with numbers of its own,
-on every 5th frame, since its blurred trunk costs several times AlexNet's. Frames
-are compared at their own size, which is part of the number; nothing is resized or aligned.
+Reference: v0.1, AlexNet, all frames. Embedded: the shift-tolerant ST-LPIPS, a relative with numbers of its
+own, on every 5th frame, as its blurred trunk costs several times AlexNet's. Frames are compared at their own
+size, which is part of the number; nothing is resized or aligned.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class LPIPS:
         self.card = _card(backbone, weights)
 
     def measure(self, pair: Pair) -> Measurement:
-        """Return the mean over every STRIDE-th frame from the first; Unscorable if sizes differ or a side is below 32 px."""
+        """Return the mean over every STRIDE-th frame; Unscorable if sizes differ or a side is below 32 px."""
         require_frames(pair, self.card.min_frames)
         require_same_size(pair)
         height, width = pair.reference.frames.shape[1:3]

@@ -6,7 +6,7 @@ from harness.types import Clip, Frames, Pair
 
 
 def moving_frames(count: int, size: int = 64, seed: int = 0) -> Frames:
-    """Return (count, size, size, 3) uint8: smooth content that changes from frame to frame and seed to seed."""
+    """Return (count, size, size, 3) uint8: smooth content that changes with frame and seed."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:size, 0:size] / size
     colour, phase = random.uniform(60, 200, 3), random.uniform(0, 6, 2)

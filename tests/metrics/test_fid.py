@@ -63,7 +63,7 @@ def test_interval_covers_the_truth_it_is_made_for(metric: FID) -> None:
 
 
 def test_short_clip_and_nothing_scored(metric: FID) -> None:
-    with pytest.raises(Unscorable, match="^9 frames.* 10 "):
+    with pytest.raises(Unscorable, match=r"^9 frames.* 10 "):
         metric.measure(pair(moving_frames(9), moving_frames(20)))
     score = metric.aggregate([Measurement("x", reason="too short")])
     assert isnan(score.value) and (score.n, score.n_unscored) == (0, 1)

@@ -1,6 +1,9 @@
 """metrics/lpips.py: identities, parity with lpips and stlpips-pytorch, and what its card says."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -69,9 +72,18 @@ def test_reference_equals_lpips(random_alexnet: Path, size: int) -> None:
     assert metric.measure(pair(fake, real)).value == pytest.approx(expected.mean(), abs=1e-6)
 
 
+@pytest.fixture
+def stlpips(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the package's own module, without two debugging aids that it imports and never uses."""
+    for name, unused in (("torchsummary", "summary"), ("IPython", "embed")):
+        stub = ModuleType(name)
+        setattr(stub, unused, None)
+        monkeypatch.setitem(sys.modules, name, stub)
+    return importlib.import_module("stlpips_pytorch.stlpips")
+
+
 @pytest.mark.parametrize("size", [64, 65])
-def test_embedded_equals_stlpips(size: int) -> None:
-    stlpips = pytest.importorskip("stlpips_pytorch.stlpips")
+def test_embedded_equals_stlpips(stlpips: ModuleType, size: int) -> None:
     real, fake = moving_frames(4, size), noisy(moving_frames(4, size), 15)
     peer = stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False)
     with torch.no_grad():
@@ -105,12 +117,12 @@ def test_cards_tell_backbones_apart_and_mark_unverified_files(embedded: LPIPS, r
 def test_reference_without_its_file_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("HARNESS_WEIGHTS", raising=False)
-    with pytest.raises(BadInput, match="alexnet-owt-7be5be79.pth"):
+    with pytest.raises(BadInput, match=r"alexnet-owt-7be5be79\.pth"):
         LPIPS("reference", Weights())
 
 
 def test_small_and_unequal_frames_are_unscorable(embedded: LPIPS) -> None:
-    with pytest.raises(Unscorable, match="31x31.*32x32"):
+    with pytest.raises(Unscorable, match=r"31x31.*32x32"):
         embedded.measure(pair(moving_frames(2, 31), moving_frames(2, 31)))
     with pytest.raises(Unscorable, match="32x32 and 64x64"):
         embedded.measure(pair(moving_frames(2, 32), moving_frames(2, 64)))

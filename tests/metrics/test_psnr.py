@@ -59,7 +59,7 @@ def test_longer_clip_is_cut_never_resampled() -> None:
 def test_other_sizes_and_empty_clips_are_unscorable() -> None:
     with pytest.raises(Unscorable, match="32x32 and 64x64"):
         METRIC.measure(pair(moving_frames(3, 32), moving_frames(3, 64)))
-    with pytest.raises(Unscorable, match="^0 frames.* 1 "):
+    with pytest.raises(Unscorable, match=r"^0 frames.* 1 "):
         METRIC.measure(pair(moving_frames(3)[:0], moving_frames(3)))
 
 

@@ -54,7 +54,7 @@ def test_frames_do_not_influence_one_another() -> None:
 
 
 def test_small_and_unequal_frames_are_unscorable() -> None:
-    with pytest.raises(Unscorable, match="6x6.*7x7"):
+    with pytest.raises(Unscorable, match=r"6x6.*7x7"):
         METRIC.measure(pair(moving_frames(2, 6), moving_frames(2, 6)))
     with pytest.raises(Unscorable, match="32x32 and 64x64"):
         METRIC.measure(pair(moving_frames(2, 32), moving_frames(2, 64)))

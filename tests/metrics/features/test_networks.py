@@ -1,4 +1,4 @@
-"""The feature networks against the packages whose layouts they load, with random weights where real ones are remote."""
+"""The feature networks against the packages whose layouts they load, with random weights if need be."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from harness.types import BadInput
 from harness.weights import Weights
 from metrics.features import efficientnet, inception
 from metrics.features.frame_features import PROTOCOLS, frames_to_features, network, pair_features
+from metrics.features.frechet import frechet_distance
 from tests.metrics.frames import moving_frames, noisy, pair
 
 INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -40,12 +41,15 @@ def test_inception_equals_pytorch_fid(random_inception: Path, monkeypatch: pytes
     state = torch.load(random_inception / INCEPTION_FILE, weights_only=True)
     monkeypatch.setattr(peer_module, "load_state_dict_from_url", lambda *_, **__: state)
     peer = peer_module.InceptionV3().eval()
-    frames = np.concatenate([moving_frames(2, 64), noisy(moving_frames(2, 64), 30)])
+    frames = np.concatenate([moving_frames(4, 64), noisy(moving_frames(4, 64, seed=3), 30)])
     with torch.no_grad():
         expected = peer(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)[0][:, :, 0, 0].numpy()
-    found = frames_to_features(inception.load(Weights(random_inception, True)), frames, 4)
-    assert found.shape == (4, 2048) and expected.std() > 0.01
+    found = frames_to_features(inception.load(Weights(random_inception, True)), frames, 8)
+    assert found.shape == (8, 2048) and expected.std() > 0.01
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.mean())
+    assert frechet_distance(found[:4], found[4:]) == pytest.approx(
+        frechet_distance(expected[:4], expected[4:]), rel=1e-5
+    )
 
 
 def test_inception_of_another_layout_is_bad_input(tmp_path: Path) -> None:
