@@ -50,13 +50,13 @@ def mask_of(polygons: Sequence[Points], box: Box, blur: float = 0.0) -> Image:
 
 
 def soften(mask: Image, blur: float) -> Image:
-    """Blur a mask by a Gaussian of `blur` px; below a third of a pixel it is left alone."""
-    return mask if blur < 0.33 else np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.uint8)
+    """Blur a mask by a Gaussian of `blur` px; below half a pixel it is left alone."""
+    return mask if blur < 0.5 else np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.uint8)
 
 
 def blend(region: Image, colour: Colour | Image, mask: Image, alpha: float = 1.0) -> None:
     """Mix a colour, or an image of the same size, into a region in place, weighted by a mask."""
-    weight = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=alpha), cv2.COLOR_GRAY2RGB)
+    weight = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=alpha) if alpha < 1 else mask, cv2.COLOR_GRAY2RGB)
     if isinstance(colour, np.ndarray) and colour.ndim == 3:
         paint = cv2.multiply(weight, colour, scale=1 / 255)
     else:

@@ -155,7 +155,7 @@ def _beard(skin: Images, identity: Identity, x: Images, y: Images, side: int) ->
     moustache = g.mouth_y - 0.060 + 0.20 * away
     cheek = g.mouth_y - 0.034 - 1.9 * (away - 0.13)
     edge = np.where(away < 0.13, moustache, cheek)
-    grown = expit((y - edge) / 0.010) * expit((reach - np.abs(x)) / 0.008)
+    grown = expit((y - edge) / 0.018) * expit((reach - away) / 0.010)
     lips = np.exp(-((np.abs(x) / (g.mouth_width * 1.02)) ** 6) - ((y - g.mouth_y) / 0.034) ** 6)
     soul = np.exp(-(((np.abs(x) - 0.045) / 0.022) ** 2) - ((y - g.mouth_y - 0.05) / 0.02) ** 2)
     strands = 1 + 0.16 * _noise(identity.generator("beard"), x.shape, 0.0035 * side)
