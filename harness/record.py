@@ -97,8 +97,8 @@ class Record:
         self.fields["times"][name] = round(self.fields["times"].get(name, 0.0) + took, 1)
         self.write()
 
-    def corpus(self, key: str, corpus: Corpus) -> None:
-        """Note a corpus: its split, its speakers, what could not be used."""
+    def corpus(self, key: str, corpus: Corpus, unasked: Mapping[str, str] | None = None) -> None:
+        """Note a corpus: its split, its speakers, what could not be used, what could not be tested."""
         usable = [s for s in corpus.samples if s.id in corpus.files]
         self.fields[key] = {
             "reader": corpus.name,
@@ -108,7 +108,7 @@ class Record:
                 name: sorted({s.speaker for s in usable if s.split == name and s.speaker is not None})
                 for name in ("train", "val", "test")
             },
-            "unusable": dict(sorted(corpus.unusable.items())),
+            "unusable": dict(sorted({**corpus.unusable, **(unasked or {})}.items())),
         }
         self.write()
 
