@@ -92,7 +92,7 @@ def _map(identity: Identity, unit: str, size: int) -> Images:
     x, y = canonical_grid(size)
     depth = 0.85 + 0.55 * identity.age
     total = np.zeros(x.shape, np.float32)
-    fine = 4  # folds are thinner than a pixel of a small frame
+    fine = max(1, 256 // size)  # folds are thinner than a pixel of a small frame
     for points, width, darkness in _folds(identity, unit):
         line = np.zeros((len(x) * fine, len(x) * fine), np.uint8)
         curve = np.array(points)
