@@ -35,7 +35,7 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C', H', W')."""
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)), inplace=True)
 
     def fold(self) -> None:
         """Fold the batch norm's running statistics into the convolution: the same numbers, sooner."""

@@ -86,11 +86,11 @@ def alexnet_slices(state: Mapping[str, Tensor]) -> list[nn.Module]:
         return _convolution(state, f"features.{index}", **options)
 
     return [
-        nn.Sequential(convolution(0, stride=4, padding=2), nn.ReLU()),
-        nn.Sequential(nn.MaxPool2d(3, 2), convolution(3, padding=2), nn.ReLU()),
-        nn.Sequential(nn.MaxPool2d(3, 2), convolution(6, padding=1), nn.ReLU()),
-        nn.Sequential(convolution(8, padding=1), nn.ReLU()),
-        nn.Sequential(convolution(10, padding=1), nn.ReLU()),
+        nn.Sequential(convolution(0, stride=4, padding=2), nn.ReLU(inplace=True)),
+        nn.Sequential(nn.MaxPool2d(3, 2), convolution(3, padding=2), nn.ReLU(inplace=True)),
+        nn.Sequential(nn.MaxPool2d(3, 2), convolution(6, padding=1), nn.ReLU(inplace=True)),
+        nn.Sequential(convolution(8, padding=1), nn.ReLU(inplace=True)),
+        nn.Sequential(convolution(10, padding=1), nn.ReLU(inplace=True)),
     ]
 
 
@@ -104,11 +104,15 @@ def shift_tolerant_slices(state: Mapping[str, Tensor]) -> list[nn.Module]:
         return BlurPool(state[f"net.{name}.filt"])
 
     return [
-        nn.Sequential(convolution("slice1.0", padding=2), blur("slice1.1"), nn.ReLU()),
-        nn.Sequential(nn.MaxPool2d(3, 1), blur("slice2.4"), convolution("slice2.5", padding=2), nn.ReLU()),
-        nn.Sequential(nn.MaxPool2d(3, 1), blur("slice3.8"), convolution("slice3.9", padding=1), nn.ReLU()),
-        nn.Sequential(convolution("slice4.11", padding=1), nn.ReLU()),
-        nn.Sequential(convolution("slice5.13", padding=1), nn.ReLU()),
+        nn.Sequential(convolution("slice1.0", padding=2), blur("slice1.1"), nn.ReLU(inplace=True)),
+        nn.Sequential(
+            nn.MaxPool2d(3, 1), blur("slice2.4"), convolution("slice2.5", padding=2), nn.ReLU(inplace=True)
+        ),
+        nn.Sequential(
+            nn.MaxPool2d(3, 1), blur("slice3.8"), convolution("slice3.9", padding=1), nn.ReLU(inplace=True)
+        ),
+        nn.Sequential(convolution("slice4.11", padding=1), nn.ReLU(inplace=True)),
+        nn.Sequential(convolution("slice5.13", padding=1), nn.ReLU(inplace=True)),
     ]
 
 
