@@ -5,6 +5,7 @@ Ray Tune and Ray Train (`tune`, `train`) only put their own report and their own
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 CURVE_FILE = "curve.json"
+SECONDS_FILE = "seconds.json"
 Sink = Callable[[int, Mapping[str, float], Callable[[Path], None] | None], None]
 
 
@@ -60,6 +62,11 @@ class Curve:
 def read_curve(folder: Path) -> list[tuple[int, dict[str, float]]]:
     """Return the (step, losses) points of a stage, a model or a checkpoint."""
     return [(step, losses) for step, losses in json.loads((folder / CURVE_FILE).read_text())]
+
+
+def read_seconds(folder: Path) -> float:
+    """Return how long a stage's training took, when it was trained."""
+    return float(json.loads((folder / SECONDS_FILE).read_text()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ class FitSpec:
 
     def _origin(self) -> list[Any]:
         module = self.method if "." in self.method else "methods"
-        code = code_version(module, "harness.audio", "harness.prepare", "harness.types")
+        code = code_version(module, "harness.audio", "harness.fit", "harness.prepare", "harness.types")
         return [self.method, self.data_id, self.seed, code]
 
 
@@ -123,7 +130,9 @@ def run_stage(spec: FitSpec, stage: str) -> Path:
     def build(folder: Path) -> None:
         folder.mkdir()
         curve = Curve(f"{spec.method} stage {stage}")
+        started = time.monotonic()
         spec.build().run_stage(stage, spec.training(curve), folder)
+        (folder / SECONDS_FILE).write_text(json.dumps(round(time.monotonic() - started, 1)))
         curve.save(folder)
 
     return spec.store.make(spec.stage_path(stage), build)

@@ -74,17 +74,18 @@ class Run:
         sweep = self.sweep
         with self.record.phase("data"):
             tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
-            self.record.corpus("split", tested_on)
+            unasked = protocol.without_reference(tested_on.samples, tested_on.files, sweep.data.reference)
+            self.record.corpus("split", tested_on, unasked)
             trained_on = tested_on
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
-            tested = protocol.choose_test(usable, sweep.data.test_clips)
+            askable = [s for s in usable if s.id not in unasked]
+            tested = protocol.choose_test(askable, sweep.data.test_clips)
             if not tested:
-                raise BadInput(
-                    f"{self.out}: no usable clip in the test split; see split.unusable in run.json"
-                )
+                first = next(iter(unasked.values()), "see split.unusable in run.json")
+                raise BadInput(f"{self.out}: no clip of the test split can be used: {first}")
             asked = protocol.asks(tested, usable, tested_on.files, sweep.data.reference, sweep.seed)
             tables.write_samples(self.out, asked)
         return asked, trained_on
@@ -105,7 +106,7 @@ class Run:
                     self.record.failure(what, outcome.reason or "", outcome.crash)
                     return None
                 done[stage] = outcome.value
-                self.record.stage(entry.title, stage, read_curve(outcome.value))
+                self.record.stage(entry.title, stage, outcome.value)
         return replace(spec, artefacts=done)
 
     def _spec(self, entry: MethodEntry, trained_on: Corpus) -> FitSpec:

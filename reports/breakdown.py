@@ -9,7 +9,7 @@ import pandas as pd
 from harness.contracts import MetricCard
 from harness.types import EMOTIONS
 from reports.load import Run
-from reports.rank import Board, Row
+from reports.rank import SPEED, Board, Row
 
 UNLABELLED = "unlabelled"
 
@@ -50,7 +50,7 @@ def emotions(run: Run) -> list[str]:
 
 
 def by_emotion(run: Run, board: Board) -> list[EmotionTable]:
-    """Return a table for each metric that has a value per clip; set metrics have none."""
+    """Return a table for each metric with a value per clip; set metrics have none, speed knows no emotion."""
     labelled = run.per_clip.merge(run.clips[["clip", "emotion"]], on="clip", how="left")
     labelled["emotion"] = labelled["emotion"].replace("", UNLABELLED)
     scored = labelled[labelled["value"].notna()]
@@ -60,7 +60,7 @@ def by_emotion(run: Run, board: Board) -> list[EmotionTable]:
     return [
         _emotion_table(card, board.shown(), emotions(run), means, counts)
         for card in board.columns
-        if card.name in measured
+        if card.name in measured and card.name != SPEED
     ]
 
 

@@ -90,7 +90,7 @@ def scatter(trend: Trend, best: Row, identity: str) -> Panel:
         "hovertemplate": "%{text}<br><b>%{y:.4g}</b><extra></extra>",
     }
     name, metric = symbol(trend.parameter), title(trend.card)
-    x_axis = {**_axis(_is_wide(xs)), "title": {"text": escape(name), "standoff": 4}}
+    x_axis = {**_axis(_is_wide(xs)), "nticks": 4, "title": _title(escape(name))}
     return Panel(
         identity,
         f"{metric} against {name}",
@@ -158,7 +158,7 @@ def _curve(
         )
     lines.sort(key=lambda line: float(line["line"]["width"]))
     log = _is_wide(table["value"].tolist())
-    x_axis = {**_axis(log=False), "title": {"text": "step", "standoff": 4}}
+    x_axis = {**_axis(log=False), "title": _title("step")}
     return Panel(
         identity,
         f"{stage}: {loss}",
@@ -189,8 +189,18 @@ def _layout(x_axis: Spec, y_axis: Spec) -> Spec:
 
 
 def _axis(log: bool) -> Spec:
-    axis: Spec = {"automargin": True, "zeroline": False, "gridcolor": "rgba(125,135,150,0.25)", "nticks": 5}
-    return {**axis, "type": "log", "dtick": 1, "exponentformat": "power"} if log else axis
+    axis: Spec = {
+        "automargin": True,
+        "zeroline": False,
+        "gridcolor": "rgba(125,135,150,0.25)",
+        "nticks": 5,
+        "tickangle": 0,
+    }
+    return {**axis, "type": "log", "dtick": 1} if log else axis
+
+
+def _title(text: str) -> Spec:
+    return {"text": text, "standoff": 4, "font": {"size": 12}}
 
 
 def _is_wide(values: Sequence[float | None]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.contracts import MethodCard, MetricCard
 from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
@@ -22,7 +22,7 @@ class Trial(BaseModel):
     method: str
     trial: str
     params: dict[str, Any] = {}
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "stopped"]
     reason: str | None = None
 
 
@@ -31,23 +31,41 @@ class Stage(BaseModel):
 
     method: str
     stage: str
-    seconds: float
-    shared_by_all_trials: bool = True
+    shared_by_all_trials: bool
+
+
+class Failure(BaseModel):
+    """Something that should have worked; `crash` is the stack trace, where there was one."""
+
+    what: str
+    reason: str
+    crash: str | None = None
+
+
+class Split(BaseModel):
+    """The corpus's split: its hash, and the clips that could not be used at all, with the reason."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hash: str
+    unusable: dict[str, str] = {}
 
 
 class Record(BaseModel):
     """run.json: what every number of the run depends on."""
 
+    model_config = ConfigDict(extra="allow")
+
     name: str
     complete: bool
     created: str
-    command: str | list[str]
+    command: str
     config: dict[str, Any]
     seeds: Any
     versions: dict[str, Any]
     git: Any
-    split: dict[str, Any]
-    reference: str
+    split: Split
+    reference: dict[str, str]
     faces: Any
     backbones: Literal["embedded", "reference"]
     hardware: Any
@@ -56,7 +74,7 @@ class Record(BaseModel):
     metrics: dict[str, MetricCard]
     trials: list[Trial]
     stages: list[Stage]
-    failures: list[Any]
+    failures: list[Failure]
 
     def params(self, method: str, trial: str) -> dict[str, Any]:
         """Return the parameters of one trial, empty where the sweep gave none."""
@@ -117,7 +135,7 @@ def _record(path: Path) -> Record:
 
 def _table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
-        raise BadInput(f"{path}: no such file; give the folder that a sweep wrote")
+        raise BadInput(f"{path}: no such file; the sweep was not measured yet, finish it with --resume")
     try:
         # Text first: a method called "NA" or a trial called "007" must stay what it is.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")

@@ -58,7 +58,7 @@ def _facts(run: Run, board: Board) -> str:
 
 
 def _lead(row: Row) -> list[str]:
-    name = f"**{text(row.method)}** {text(row.trial)}"
+    name = f"**{text(row.name)}**"
     given = f"<br><sub>{text(params(row.params))}</sub>" if row.params else ""
     return [place_of(row), name + given, fixed(row.mean_rank, 2)]
 

@@ -1,4 +1,4 @@
-"""What must be said beside the numbers: marks and their footnotes, what each control shows, the run in short."""
+"""What must be said beside the numbers: marks and their footnotes, what controls show, the run in short."""
 
 from dataclasses import dataclass
 
@@ -50,9 +50,9 @@ def notes(run: Run, board: Board) -> list[Note]:
 
 def meaning(run: Run, row: Row) -> str:
     """Return what a control shows; a control of the user's own is described by its card's title."""
-    if row.method == "shifted_audio" and (frames := _shift(run, row)) is not None:
+    if row.card.name == "shifted_audio" and (frames := _shift(run, row)) is not None:
         return f"sound early by {frames} frames"
-    return CONTROLS.get(row.method, row.card.title)
+    return CONTROLS.get(row.card.name, row.card.title)
 
 
 def facts(run: Run, board: Board) -> list[Fact]:
@@ -66,14 +66,18 @@ def facts(run: Run, board: Board) -> list[Fact]:
     return [
         Fact(
             "Best trial",
-            f"{best.method} {best.trial}" if best else "none",
+            best.name if best else "none",
             params(best.params) if best else "",
         ),
         Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed"),
         Fact("Test clips", str(len(clips)), _count(speakers, "speaker")),
         Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
-        Fact("Corpus", run.record.reader, f"split {str(run.record.split.get('hash', ''))[:12]}"),
-        Fact("Backbones", run.record.backbones, f"reference picture: {run.record.reference}"),
+        Fact("Corpus", run.record.reader, f"split {run.record.split.hash[:12]}"),
+        Fact(
+            "Backbones",
+            run.record.backbones,
+            f"reference picture: {run.record.reference.get('policy', 'unknown')}",
+        ),
         Fact("Time", duration(_seconds(run)), "all phases"),
     ]
 
@@ -100,14 +104,14 @@ def _rule(board: Board) -> list[Note]:
     return [
         Note(
             "",
-            f"Rank: on each of {names}, the competing rows are ranked (1 = best, ties share the mean of their "
-            "ranks, a row without a value ranks with the worst); the mean rank over these metrics orders the "
-            f"table, equal means share a place. Controls are not ranked.{apart}",
+            f"Rank: on each of {names}, the competing rows are ranked (1 = best, ties share the mean "
+            "of their ranks, a row without a value ranks with the worst); the mean rank over these metrics "
+            f"orders the table, equal means share a place. Controls are not ranked.{apart}",
         ),
         Note(
             "",
-            "Brackets hold the 95 % interval, n the clips scored. The best value of a column is the best point "
-            "estimate among competing rows; where intervals overlap, no difference has been tested.",
+            "Brackets hold the 95 % interval, n the clips scored. The best value of a column is the best "
+            "point estimate among competing rows; where intervals overlap, no difference has been tested.",
         ),
     ]
 
@@ -143,16 +147,16 @@ def _out_of_domain(run: Run, board: Board) -> list[Note]:
 
 
 def _shift(run: Run, row: Row) -> int | None:
-    methods = run.record.config.get("methods")
-    configured = methods.get(row.method) if isinstance(methods, dict) else None
-    values = {**(configured if isinstance(configured, dict) else {}), **row.params}
-    frames = values.get("frames")
-    return frames if isinstance(frames, int) else None
+    """Return the shift that the sweep asked of the control, None where it left it to the method."""
+    for entry in run.record.config.get("controls", []):
+        if row.method in (entry.get("label"), entry.get("name")):
+            given = [v for v in entry.get("config", {}).values() if type(v) is int]
+            return given[0] if len(given) == 1 else None
+    return None
 
 
 def _seconds(run: Run) -> float:
-    times = run.record.times
-    return times["total"] if "total" in times else sum(times.values())
+    return sum(run.record.times.values())
 
 
 def _count(number: int, noun: str) -> str:

@@ -58,6 +58,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         metric_cards=board.columns,
         methods=run.record.methods,
         words=words,
+        breakable=Markup("_<wbr>"),
         emotions=emotions(run),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
@@ -70,7 +71,6 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         player_data=_json(media),
         unscored=unscored(run),
         record=run.record,
-        failures=[_plain(f) for f in run.record.failures],
         provenance=_provenance(run),
         config=_plain(run.record.config),
     )
@@ -160,24 +160,25 @@ def _player_data(run: Run, board: Board) -> dict[str, Any]:
 
 def _provenance(run: Run) -> list[tuple[str, str]]:
     record = run.record
-    command = record.command if isinstance(record.command, str) else " ".join(record.command)
     phases = {name: words.duration(seconds) for name, seconds in record.times.items()}
-    shared = [
-        f"{s.method} {s.stage}: {words.duration(s.seconds)}" for s in record.stages if s.shared_by_all_trials
-    ]
+    shared = [f"{s.method}: {s.stage}" for s in record.stages if s.shared_by_all_trials]
     return [
-        ("Command", command),
+        ("Command", record.command),
         ("Created", record.created),
         ("Git revision", _plain(record.git)),
         ("Seeds", _plain(record.seeds)),
-        ("Split", _plain(record.split)),
-        ("Reference picture", record.reference),
+        ("Split", _plain(record.split.model_dump(exclude={"unusable"}))),
+        ("Reference picture", _plain(record.reference)),
         ("Faces", _plain(record.faces)),
         ("Backbones", record.backbones),
         ("Times", _plain(phases)),
         ("Stages shared by all trials", "\n".join(shared) or "none"),
         ("Hardware", _plain(record.hardware)),
         ("Versions", _plain(record.versions)),
+        *(
+            (name.replace("_", " ").capitalize(), _plain(value))
+            for name, value in (record.model_extra or {}).items()
+        ),
     ]
 
 
@@ -185,7 +186,9 @@ def _plain(value: Any) -> str:
     """Return JSON values as YAML, a plain text as it is."""
     if isinstance(value, str):
         return value
-    dumped: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    dumped: str = yaml.safe_dump(
+        value, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    )
     return dumped.removesuffix("...\n").rstrip()
 
 

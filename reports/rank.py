@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.contracts import MethodCard, MetricCard
+from harness.results import NO_TRIAL
 from harness.types import BadInput
 from reports.load import Run
 from reports.words import decimals
@@ -23,7 +24,7 @@ CONTROLS = {
     "ground_truth": "upper bound: the recorded clip itself",
     "still": "copying the picture: no motion at all",
     "wrong_audio": "lips of another sentence",
-    "shifted_audio": "sound early by a known number of frames",
+    "shifted_audio": "sound early by a fixed number of frames",
     "wrong_emotion": "the same speaker in another emotion",
 }
 """The controls without which no leaderboard is shown, in the order shown, and what each one shows."""
@@ -56,6 +57,11 @@ class Row:
     tied: bool = False
 
     @property
+    def name(self) -> str:
+        """What a reader calls this row: the method, and the trial where there is one."""
+        return self.method if self.trial == NO_TRIAL else f"{self.method} {self.trial}"
+
+    @property
     def key(self) -> tuple[str, str]:
         """What tells this row from the others."""
         return self.method, self.trial
@@ -81,9 +87,9 @@ class Board:
             first.setdefault(row.method, row)
         return list(first.values())
 
-    def control(self, method: str) -> Row:
-        """Return the row of a required control."""
-        return next(row for row in self.controls if row.method == method)
+    def control(self, name: str) -> Row:
+        """Return the row of a required control, by the name on its card."""
+        return next(row for row in self.controls if row.card.name == name)
 
     def decimals(self, metric: str) -> int:
         """Return how many decimal places every row of a column is written with."""
@@ -99,14 +105,14 @@ def rank(run: Run) -> Board:
     """Return the board of a run. Raises BadInput when a control is missing."""
     rows = _rows(run)
     controls = [r for r in rows if r.card.control]
-    missing = [name for name in CONTROLS if name not in {r.method for r in controls}]
+    missing = [name for name in CONTROLS if name not in {r.card.name for r in controls}]
     if missing:
         raise BadInput(
             f"{run.folder / 'results.csv'}: no row of the control {', '.join(missing)}; a leaderboard is not "
             "shown without its controls: measure them in the sweep and finish it with --resume"
         )
     order = list(CONTROLS)
-    controls.sort(key=lambda r: order.index(r.method) if r.method in CONTROLS else len(order))
+    controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
     columns = sorted(run.record.metrics.values(), key=lambda card: card.name == SPEED)
     ranked_by = [

@@ -53,9 +53,9 @@ def symbol(parameter: str) -> str:
 
 
 def params(values: Mapping[str, Any]) -> str:
-    """Return "α 0.03 · β 0.01" for a trial's parameters."""
+    """Return "α 0.03 · β 0.01" for a trial's parameters, a name never parted from its value."""
     return " · ".join(
-        f"{symbol(k)} {v:g}" if _is_number(v) else f"{symbol(k)} {v}" for k, v in values.items()
+        f"{symbol(k)}\u00a0{v:g}" if _is_number(v) else f"{symbol(k)}\u00a0{v}" for k, v in values.items()
     )
 
 

@@ -1,7 +1,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import StringIO
 
 import pytest
 
@@ -34,7 +33,7 @@ class CannotOpen:
 
 @pytest.fixture(scope="module")
 def pool() -> Executor:
-    with cluster(2) as workers, actor_pool(workers, 0, Progress(StringIO())) as pool:
+    with cluster(2) as workers, actor_pool(workers, 0, Progress()) as pool:
         yield pool
 
 

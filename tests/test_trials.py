@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ GRID = Search(space={"alpha": [2.0, -1.0, 1.0]})
 
 def test_a_grid_on_tune_equals_the_plain_loop(tmp_path: Path, ray_cluster: int) -> None:
     plain = run_in_process(plan(tmp_path / "plain", GRID))
-    on_ray = tune.run_trials(plan(tmp_path / "ray", GRID), Progress(StringIO()))
+    on_ray = tune.run_trials(plan(tmp_path / "ray", GRID), Progress())
     assert [(r.params, r.status, r.reason) for r in plain] == [(r.params, r.status, r.reason) for r in on_ray]
     assert [r.status for r in on_ray] == ["failed", "done", "done"]
     for one, other in zip(plain[1:], on_ray[1:], strict=True):
@@ -60,9 +59,9 @@ def test_a_nan_loss_ends_its_trial_and_says_which_loss(tmp_path: Path) -> None:
 
 
 def test_resuming_a_finished_search_trains_nothing(tmp_path: Path, ray_cluster: int) -> None:
-    first = tune.run_trials(plan(tmp_path, GRID), Progress(StringIO()))
+    first = tune.run_trials(plan(tmp_path, GRID), Progress())
     stamps = [r.model.stat().st_mtime_ns for r in first if r.model]
-    again = tune.run_trials(plan(tmp_path, GRID), Progress(StringIO()))
+    again = tune.run_trials(plan(tmp_path, GRID), Progress())
     assert again == first
     assert [r.model.stat().st_mtime_ns for r in again if r.model] == stamps
 
@@ -72,7 +71,7 @@ def test_other_searches_run_their_number_of_trials(tmp_path: Path, ray_cluster: 
     search = Search.model_validate(
         {"algorithm": algorithm, "space": {"alpha": {"low": 0.0, "high": 1.0}}, "trials": 3}
     )
-    found = tune.run_trials(plan(tmp_path, search), Progress(StringIO()))
+    found = tune.run_trials(plan(tmp_path, search), Progress())
     assert len(found) == 3
     assert all(0 <= r.params["alpha"] <= 1 for r in found)
     assert {r.status for r in found} <= {"done", "stopped"}

@@ -34,6 +34,7 @@
       const file = files[video.dataset.player][select.value];
       video.hidden = file === null;
       video.nextElementSibling.hidden = file !== null;
+      video.parentElement.querySelector(".play").disabled = file === null;
       video.muted = false;
       if (file === null) video.removeAttribute("src");
       else video.src = file;
@@ -43,6 +44,21 @@
     select.value = (Number(select.value) + by + labels.length) % labels.length;
     show();
   };
+  for (const video of videos) {
+    const button = video.parentElement.querySelector(".play");
+    const name = video.getAttribute("aria-label");
+    const toggle = () => {
+      video.muted = false;
+      if (video.paused) video.play(); else video.pause();
+    };
+    const tell = () => {
+      button.textContent = video.paused ? "▶" : "❚❚";
+      button.setAttribute("aria-label", `${video.paused ? "Play" : "Pause"} ${name}`);
+    };
+    button.addEventListener("click", toggle);
+    video.addEventListener("click", toggle);
+    for (const event of ["play", "pause", "ended", "emptied"]) video.addEventListener(event, tell);
+  }
   select.addEventListener("change", show);
   document.getElementById("previous").addEventListener("click", () => step(-1));
   document.getElementById("next").addEventListener("click", () => step(1));

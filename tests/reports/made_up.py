@@ -58,7 +58,7 @@ _METRICS: tuple[tuple[str, str, str, bool | None, str, str, str, float, float], 
     ("au_correlation", "AU corr.", "r", True, "au-judge-v1", "au", "embedded-corpus", 0.99, 0.05),
     ("fps", "Speed", "frames/s", True, "none", "formula", "any", 900.0, 310.0),
 )
-_SETS = {"fid", "kid", "fps"}
+_SETS = {"fid", "kid"}
 _LIKENESS = {
     "ground_truth": 1.0,
     "still": 0.25,
@@ -223,7 +223,8 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
         "command": "python -m harness.sweep sweeps/loss_weights.yaml",
         "config": {
             "data": {"reader": options.reader, "speakers": 10},
-            "methods": {"cvae": {"size": "tiny"}, "shifted_audio": {"frames": 5}},
+            "methods": [{"name": "cvae", "label": None, "config": {"size": "tiny"}}],
+            "controls": [{"name": "shifted_audio", "label": None, "config": {"frames": 5}}],
         },
         "seeds": {"run": 1, "methods": [1]},
         "versions": {"python": "3.11", "torch": "2.11.0", "ray": "2.60.0"},
@@ -233,7 +234,7 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
             "counts": {"test": 18},
             "speakers": {"test": SPEAKERS},
         },
-        "reference": "neutral",
+        "reference": {"policy": "neutral", "frame": "first frame of the reference clip"},
         "faces": {"policy": "mediapipe", "size": options.side},
         "backbones": "embedded",
         "hardware": {"cpu": "2 cores", "gpu": None, "memory_gb": 8},
@@ -250,8 +251,8 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
             }
             for method, trial, _ in trials
         ],
-        "stages": [{"method": "cvae", "stage": "sync_expert", "seconds": 60.0, "shared_by_all_trials": True}],
-        "failures": [{"method": "cvae", "trial": "t07", "reason": "loss became NaN at step 40"}],
+        "stages": [{"method": "cvae", "stage": "sync_expert", "shared_by_all_trials": True}],
+        "failures": [{"what": "cvae t07", "reason": "loss became NaN at step 40", "crash": None}],
     }
 
 

@@ -51,7 +51,7 @@ EMOTION_POSE = {  # pitch, yaw, roll in degrees at full intensity; pitch > 0 loo
     "FEA": (3.0, 0.0, -1.5),
     "DIS": (2.0, 3.5, -3.0),
 }
-LEVEL_INTENSITY = {"LO": 0.5, "MD": 0.75, "HI": 1.0, "XX": 0.75}
+LEVEL_INTENSITY = {"LO": 0.55, "MD": 0.75, "HI": 1.0, "XX": 0.75}
 _UNIT = {name: index for index, name in enumerate(AU_NAMES)}
 _SHAPE = {name: index for index, name in enumerate(SHAPE_NAMES)}
 

@@ -55,7 +55,9 @@ def eyes_of(identity: Identity, units: Points, gaze: Points) -> Eyes:
     crease = crease - hood * (0.35 + 0.65 * _ARCH)
     look = (0.016 * gaze[0], g.eye_y - 0.10 * g.eye_height + 0.008 * gaze[1])
     return Eyes(
-        *(_mirrored(x, y) for y in (upper, lower, crease)),
+        upper=_mirrored(x, upper),
+        lower=_mirrored(x, lower),
+        crease=_mirrored(x, crease),
         brow=_mirrored(*_brow(identity, au)),
         iris=np.array([(look[0] - g.eye_spacing, look[1]), (look[0] + g.eye_spacing, look[1])]),
         openness=openness * (1 - shut),
@@ -80,8 +82,9 @@ def _brow(identity: Identity, au: dict[str, float]) -> tuple[Points, Points]:
 def draw_eyes(image: Image, identity: Identity, eyes: Eyes, pixels: Pixels) -> None:
     """Draw lids, eyeballs, lashes and brows on a canvas of RGB."""
     side = len(image)
-    upper, lower = [pixels(curve) for curve in eyes.upper], [pixels(curve) for curve in eyes.lower]
-    _lids(image, identity, eyes, pixels, upper)
+    curves = np.concatenate([*eyes.upper, *eyes.lower, *eyes.crease, *eyes.brow])
+    upper, lower, crease, brow = (list(pair) for pair in pixels(curves).reshape(4, 2, -1, 2))
+    _lids(image, identity, upper, lower, crease)
     if eyes.openness > 0.06:
         outlines = [np.concatenate([top, low[::-1]]) for top, low in zip(upper, lower, strict=True)]
         box = box_of(outlines, 2, image.shape)
@@ -90,19 +93,20 @@ def draw_eyes(image: Image, identity: Identity, eyes: Eyes, pixels: Pixels) -> N
             balls = _eyeballs(identity, opening, pixels(eyes.iris), upper, box, side)
             blend(image[box], balls, opening)
     _lashes(image, identity, upper, lower)
-    _brows(image, identity, [pixels(curve) for curve in eyes.brow])
+    _brows(image, identity, brow)
 
 
-def _lids(image: Image, identity: Identity, eyes: Eyes, pixels: Pixels, upper: list[Points]) -> None:
+def _lids(
+    image: Image, identity: Identity, upper: list[Points], lower: list[Points], crease: list[Points]
+) -> None:
     """Shade the lids between crease and lashes, the creases, and the folds below."""
     side = len(image)
     skin = np.array(identity.skin)
-    crease = [pixels(curve) for curve in eyes.crease]
     lids = [np.concatenate([fold, edge[::-1]]) for fold, edge in zip(crease, upper, strict=True)]
     fill(image, lids, skin * (0.86, 0.75, 0.71), 0.45, 0.003 * side)
     folds = [curve[1:] for curve in crease]
     stroke(image, folds, skin * (0.45, 0.34, 0.32), 0.0065 * side, 0.60, 0.0022 * side)
-    bags = [pixels(curve[2:-2] + np.array([0, 0.014])) for curve in eyes.lower]
+    bags = [curve[2:-2] + np.array([0, 0.015 * side]) for curve in lower]
     stroke(image, bags, skin * (0.62, 0.50, 0.48), 0.006 * side, 0.18 + 0.25 * identity.age, 0.004 * side)
 
 

@@ -109,7 +109,7 @@ def _skin_points(identity: Identity) -> Points:
     return np.concatenate([jaw, bridge, base])
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def face_of(seed: int, actor: int, size: int) -> Face:
-    """Return a speaker's prepared face; the last two are kept, as clips come speaker by speaker."""
+    """Return a speaker's prepared face; the last few are kept, as clips come speaker by speaker."""
     return Face(identity_of(seed, actor), size)

@@ -83,9 +83,12 @@ def lips_of(identity: Identity, units: Points, shape: Points) -> Lips:
     lower *= 1 + 0.18 * au["AU17"] * (1 - tight)
     inner_top = line - lift * (1 - press) * _PROFILE
     inner_bottom = np.maximum(line + max(0.0, gap) * _PROFILE, inner_top + 0.0005)
-    curves = (inner_top - upper * _BOW, inner_top, inner_bottom, inner_bottom + lower * _LOWER)
+    x = half * ACROSS
     return Lips(
-        *(np.stack([half * ACROSS, y], 1) for y in curves),
+        outer_top=np.stack([x, inner_top - upper * _BOW], 1),
+        inner_top=np.stack([x, inner_top], 1),
+        inner_bottom=np.stack([x, inner_bottom], 1),
+        outer_bottom=np.stack([x, inner_bottom + lower * _LOWER], 1),
         teeth_y=g.mouth_y + 0.012 - 0.006 * au["AU10"],
         drop=drop,
         tongue=mouth["tongue"],
@@ -102,27 +105,35 @@ def _widening(au: dict[str, float], mouth: dict[str, float]) -> float:
 
 def draw_mouth(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
     """Draw cavity, teeth, tongue and lips on a canvas of RGB."""
-    _shadows(image, identity, lips, pixels)
+    curves = np.concatenate([lips.outer_top, lips.inner_top, lips.inner_bottom, lips.outer_bottom])
+    outer_top, inner_top, inner_bottom, outer_bottom = pixels(curves).reshape(4, -1, 2)
+    _shadows(image, identity, inner_top, outer_bottom)
     if lips.gap > 0.003:
-        _inside(image, lips, pixels)
-    _lips(image, identity, lips, pixels)
+        _inside(image, lips, np.concatenate([inner_top, inner_bottom[::-1]]), pixels)
+    _upper_lip(image, identity, outer_top, inner_top)
+    _lower_lip(image, identity, inner_bottom, outer_bottom, lips.fullness)
+    side = len(image)
+    edges = [ribbon(inner_top, 0.0085 * side * _SEAM), ribbon(inner_bottom, 0.004 * side * _SEAM)]
+    fill(image, edges, np.array(identity.lips) * (0.40, 0.30, 0.30), 0.70, 0.0016 * side)
 
 
-def _shadows(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
-    """Shade the groove under the lower lip and the corners."""
+def _shadows(image: Image, identity: Identity, inner_top: Points, outer_bottom: Points) -> None:
+    """Shade the groove under the lower lip and the corners; curves in px."""
     side = len(image)
     skin = np.array(identity.skin)
-    below = lips.outer_bottom[8:-8] + np.array([0, 0.006])
-    groove = np.concatenate([below, below[::-1] * (0.8, 1) + np.array([0, 0.013])])
-    fill(image, [pixels(groove)], skin * (0.52, 0.42, 0.40), 0.34, 0.007 * side)
-    corners = [pixels(end + 0.008 * _CIRCLE) for end in (lips.inner_top[0], lips.inner_top[-1])]
+    below = outer_bottom[8:-8] + np.array([0, 0.006 * side])
+    middle = below.mean(0)
+    groove = np.concatenate(
+        [below, ((below - middle) * (0.8, 1) + middle)[::-1] + np.array([0, 0.014 * side])]
+    )
+    fill(image, [groove], skin * (0.52, 0.42, 0.40), 0.34, 0.007 * side)
+    corners = [end + 0.0085 * side * _CIRCLE for end in (inner_top[0], inner_top[-1])]
     fill(image, corners, skin * (0.40, 0.28, 0.26), 0.5, 0.005 * side)
 
 
-def _inside(image: Image, lips: Lips, pixels: Pixels) -> None:
-    """Draw what the open lips show, clipped by their inner edge."""
+def _inside(image: Image, lips: Lips, inner: Points, pixels: Pixels) -> None:
+    """Draw what the open lips show, clipped by their inner edge (N, 2) px."""
     side = len(image)
-    inner = pixels(np.concatenate([lips.inner_top, lips.inner_bottom[::-1]]))
     box = box_of([inner], 2, image.shape)
     if box is None:
         return
@@ -157,28 +168,26 @@ def _teeth(region: Image, lips: Lips, local: Pixels, side: int) -> None:
     bite = np.stack([reach * 0.85 * _ROW, lips.teeth_y + 0.004 + 0.94 * lips.drop + 0.010 * _ARCH], 1)
     lower = np.concatenate([bite, bite[::-1] + np.array([0, 0.05])])
     fill_sharp(region, local(lower), (206, 198, 186))
-    gaps = [
-        local(np.array([(reach * gap, lips.teeth_y - 0.03), (reach * gap, lips.teeth_y - 0.001)]))
-        for gap in _TEETH_GAPS
-    ]
-    stroke(region, gaps, (150, 134, 122), 0.006 * side, 0.4)
+    ends = [(reach * gap, lips.teeth_y - up) for gap in _TEETH_GAPS for up in (0.03, 0.001)]
+    gaps = local(np.array(ends)).reshape(-1, 2, 2)
+    stroke(region, list(gaps), (150, 134, 122), 0.006 * side, 0.4)
 
 
-def _lips(image: Image, identity: Identity, lips: Lips, pixels: Pixels) -> None:
+def _upper_lip(image: Image, identity: Identity, outer: Points, inner: Points) -> None:
+    """Paint the upper lip, which faces down and is darker, with the light on its rim; curves in px."""
     side = len(image)
     tone = np.array(identity.lips)
-    soft = 0.0030 * side
-    seam_top, seam_bottom = pixels(lips.inner_top), pixels(lips.inner_bottom)
-    upper = np.concatenate([pixels(lips.outer_top), seam_top[::-1]])
-    lower = np.concatenate([seam_bottom, pixels(lips.outer_bottom)[::-1]])
-    fill(image, [upper], tone * 0.84, 0.94, soft)
-    fill(image, [lower], tone * 1.02, 0.94, soft)
-    top, bottom = lips.inner_bottom[6:-6], lips.outer_bottom[6:-6]
+    fill(image, [np.concatenate([outer, inner[::-1]])], tone * 0.84, 0.94, 0.0030 * side)
+    ridge = outer[5:-5] * 0.8 + inner[5:-5] * 0.2
+    stroke(image, [ridge], np.minimum(255, tone * 1.12 + 14), 0.005 * side, 0.35, 0.002 * side)
+
+
+def _lower_lip(image: Image, identity: Identity, inner: Points, outer: Points, fullness: float) -> None:
+    """Paint the lower lip and its gloss; curves in px."""
+    side = len(image)
+    tone = np.array(identity.lips)
+    fill(image, [np.concatenate([inner, outer[::-1]])], tone * 1.02, 0.94, 0.0030 * side)
+    top, bottom = inner[8:-8], outer[8:-8]
     shine = np.concatenate([top * 0.65 + bottom * 0.35, (top * 0.35 + bottom * 0.65)[::-1]])
-    shine = shine * (0.75, 1) + np.array([0.02 * identity.light.direction[0], 0])
-    fill(image, [pixels(shine)], np.minimum(255, tone * 1.22 + 26), 0.55 * lips.fullness, 0.004 * side)
-    ridge = lips.outer_top[5:-5] * 0.8 + lips.inner_top[5:-5] * 0.2
-    stroke(image, [pixels(ridge)], np.minimum(255, tone * 1.12 + 14), 0.005 * side, 0.35, 0.002 * side)
-    seam = tone * (0.40, 0.30, 0.30)
-    edges = [ribbon(seam_top, 0.0085 * side * _SEAM), ribbon(seam_bottom, 0.004 * side * _SEAM)]
-    fill(image, edges, seam, 0.70, 0.0016 * side)
+    shine = shine + np.array([0.02 * side * identity.light.direction[0], 0])
+    fill(image, [shine], np.minimum(255, tone * 1.22 + 26), 0.55 * fullness, 0.004 * side)

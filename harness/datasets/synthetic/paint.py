@@ -4,6 +4,7 @@ Several polygons are painted in one go (both eyes, both brows): most of a small 
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -27,11 +28,10 @@ def subpixel(points: Points) -> NDArray[np.int32]:
 
 def box_of(polygons: Sequence[Points], margin: float, shape: Sequence[int]) -> Box | None:
     """Return the rows and columns round polygons in px, or None when outside the image."""
-    x, y, width, height = cv2.boundingRect(subpixel(np.concatenate(polygons)))
-    reach = _SUBPIXEL * (margin + 1)
-    left, top = max(0, int((x - reach) // _SUBPIXEL)), max(0, int((y - reach) // _SUBPIXEL))
-    right = min(shape[1], int((x + width + reach) // _SUBPIXEL) + 1)
-    bottom = min(shape[0], int((y + height + reach) // _SUBPIXEL) + 1)
+    x, y, width, height = cv2.boundingRect(np.concatenate(polygons).astype(np.float32))
+    reach = int(margin) + 2
+    left, top = max(0, x - reach), max(0, y - reach)
+    right, bottom = min(shape[1], x + width + reach), min(shape[0], y + height + reach)
     return (slice(top, bottom), slice(left, right)) if right > left and bottom > top else None
 
 
@@ -50,16 +50,19 @@ def mask_of(polygons: Sequence[Points], box: Box, blur: float = 0.0) -> Image:
 
 
 def soften(mask: Image, blur: float) -> Image:
-    """Blur a mask by a Gaussian of `blur` px; below a third of a pixel it is left alone."""
-    return mask if blur < 0.33 else np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.uint8)
+    """Blur a mask by a Gaussian of `blur` px; below half a pixel it is left alone."""
+    return mask if blur < 0.5 else np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.uint8)
 
 
 def blend(region: Image, colour: Colour | Image, mask: Image, alpha: float = 1.0) -> None:
     """Mix a colour, or an image of the same size, into a region in place, weighted by a mask."""
-    weight = mask[..., None] * np.float32(alpha / 255)
-    base = region.astype(np.float32)
-    base += (np.asarray(colour, np.float32) - base) * weight
-    region[:] = base
+    weight = cv2.cvtColor(cv2.convertScaleAbs(mask, alpha=alpha) if alpha < 1 else mask, cv2.COLOR_GRAY2RGB)
+    if isinstance(colour, np.ndarray) and colour.ndim == 3:
+        paint = cv2.multiply(weight, colour, scale=1 / 255)
+    else:
+        red, green, blue = colour
+        paint = cv2.multiply(weight, (red / 255, green / 255, blue / 255, 0.0))
+    cv2.add(cv2.multiply(region, cv2.bitwise_not(weight), scale=1 / 255), paint, dst=region)
 
 
 def fill(
@@ -88,6 +91,7 @@ def stroke(
     fill(image, [ribbon(curve, width * _taper(len(curve))) for curve in curves], colour, alpha, blur)
 
 
+@lru_cache(maxsize=64)
 def _taper(points: int) -> Points:
     return np.sin(0.25 + (np.pi - 0.5) * np.arange(points) / (points - 1))
 

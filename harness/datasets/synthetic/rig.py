@@ -31,7 +31,7 @@ SKULL_TOP = 0.075
 _FRONT, _FRONT_Y = 0.25, 0.50  # the ellipsoid's nearest point
 _FALL = np.array([0.25 * 0.85 / 0.29**2, 0.25 * 0.45 / 0.42**2])
 _TEXTURE_ORIGIN = PIVOT[:2] + np.array([0.5 + MARGIN, MARGIN])
-_LATTICE = 80
+_LATTICE = 64
 _ITERATIONS = 4
 
 
@@ -141,7 +141,9 @@ class Rig:
         self.geometry = geometry
         line = (np.arange(_LATTICE) + 0.5) / _LATTICE * (1 + 2 * MARGIN) - MARGIN
         x, y = np.meshgrid(line - 0.5, line)
-        self._fields = displacement_fields(geometry, x, y).astype(np.float32)
+        fields = displacement_fields(geometry, x, y).astype(np.float32)
+        self._moving = np.flatnonzero(fields.any(axis=(1, 2, 3)))
+        self._fields = fields[self._moving]
         self._depth = depth(geometry, x, y).astype(np.float32)
 
     def project(self, points: Floats, motion: Motion, side: int) -> Floats:
@@ -172,7 +174,10 @@ class Rig:
         Solved by fixed-point iteration on a coarse grid, then interpolated.
         """
         table = np.concatenate(
-            [np.tensordot(motion.weights.astype(np.float32), self._fields, axes=1), self._depth[..., None]],
+            [
+                np.tensordot(motion.weights[self._moving].astype(np.float32), self._fields, axes=1),
+                self._depth[..., None],
+            ],
             axis=-1,
         )
         plane = np.linalg.inv(motion.rotation[:2, :2])

@@ -21,8 +21,8 @@ def canonical_grid(side: int) -> tuple[Images, Images]:
     """Return x and y of every texel of the texture that goes with a canvas of `side` px."""
     texels = round(side * (1 + 2 * MARGIN))
     line = (np.arange(texels, dtype=np.float32) + 0.5) / side - MARGIN
-    x, y = np.meshgrid(line - 0.5, line)
-    return x, y
+    x, y = np.meshgrid(line - np.float32(0.5), line)
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def to_texels(points: NDArray[np.floating], side: int) -> NDArray[np.float64]:
@@ -155,7 +155,7 @@ def _beard(skin: Images, identity: Identity, x: Images, y: Images, side: int) ->
     moustache = g.mouth_y - 0.060 + 0.20 * away
     cheek = g.mouth_y - 0.034 - 1.9 * (away - 0.13)
     edge = np.where(away < 0.13, moustache, cheek)
-    grown = expit((y - edge) / 0.010) * expit((reach - np.abs(x)) / 0.008)
+    grown = expit((y - edge) / 0.018) * expit((reach - away) / 0.010)
     lips = np.exp(-((np.abs(x) / (g.mouth_width * 1.02)) ** 6) - ((y - g.mouth_y) / 0.034) ** 6)
     soul = np.exp(-(((np.abs(x) - 0.045) / 0.022) ** 2) - ((y - g.mouth_y - 0.05) / 0.02) ** 2)
     strands = 1 + 0.16 * _noise(identity.generator("beard"), x.shape, 0.0035 * side)
