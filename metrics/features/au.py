@@ -116,5 +116,4 @@ def embedded_au(folder: Path = FOLDER) -> AUExtractor:
 
 def sigmoid(logits: Float32) -> Float32:
     """Return intensities in 0..1."""
-    out: Float32 = 1 / (1 + np.exp(-logits))
-    return out
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)

@@ -11,52 +11,54 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-ZOOM = (0.92, 1.2)
+# Shares of the side, from a little beyond the corpus's frame to a tighter face crop; TURN in radians.
+ZOOM = (-0.08, 0.2)
 SHIFT = 0.05
 TURN = 0.06
 
 
-def augment(pixels: Tensor, side: int, generator: Generator) -> Tensor:
-    """Return (B, T, 3, side, side) float32 in -1..1 of (B, T, 3, S, S) uint8."""
-    frames = _framed(pixels.float() / 255, side, generator)
-    frames = _lit(frames, generator)
-    frames = _blurred(frames, generator)
-    if _chance(0.3, generator):
+def augment(pixels: Tensor, side: int, generator: Generator, strength: float = 1.0) -> Tensor:
+    """Return (B, T, 3, side, side) float32 in -1..1 of (B, T, 3, S, S) uint8; strength: 0..1."""
+    frames = _framed(pixels.float() / 255, side, generator, strength)
+    frames = _lit(frames, generator, strength)
+    if _chance(0.5 * strength, generator):
+        frames = _blurred(frames, generator)
+    if _chance(0.3 * strength, generator):
         frames = _blocked(frames, generator)
-    deviation = 0.05 * torch.rand(len(frames), 1, 1, 1, 1, generator=generator) ** 2
+    deviation = 0.05 * strength * torch.rand(len(frames), 1, 1, 1, 1, generator=generator) ** 2
     frames = frames + deviation * torch.randn(frames.shape, generator=generator)
     return frames.clamp(0, 1) * 2 - 1
 
 
-def _framed(frames: Tensor, side: int, generator: Generator) -> Tensor:
+def _framed(frames: Tensor, side: int, generator: Generator, strength: float) -> Tensor:
     """Zoom, shift, turn and, half of the time, mirror."""
     batch, length = frames.shape[:2]
-    zoom = _uniform(batch, *ZOOM, generator)
-    turn = _uniform(batch, -TURN, TURN, generator)
+    zoom = 1 + strength * _uniform(batch, *ZOOM, generator)
+    turn = strength * _uniform(batch, -TURN, TURN, generator)
     mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
-    rows = [turn.cos() / zoom * mirror, -turn.sin() / zoom, _uniform(batch, -2 * SHIFT, 2 * SHIFT, generator)]
-    rows += [turn.sin() / zoom * mirror, turn.cos() / zoom, _uniform(batch, -2 * SHIFT, 2 * SHIFT, generator)]
+    # The sampling grid spans -1..1, twice the side.
+    right, down = (2 * strength * _uniform(batch, -SHIFT, SHIFT, generator) for _ in range(2))
+    rows = [turn.cos() / zoom * mirror, -turn.sin() / zoom, right]
+    rows += [turn.sin() / zoom * mirror, turn.cos() / zoom, down]
     theta = torch.stack(rows, 1).view(batch, 2, 3).repeat_interleave(length, 0)
     grid = functional.affine_grid(theta, [batch * length, 3, side, side], align_corners=False)
     moved = functional.grid_sample(frames.flatten(0, 1), grid, padding_mode="border", align_corners=False)
     return moved.view(batch, length, 3, side, side)
 
 
-def _lit(frames: Tensor, generator: Generator) -> Tensor:
+def _lit(frames: Tensor, generator: Generator, strength: float) -> Tensor:
     """Change contrast, brightness, colour balance, and gamma."""
     batch = len(frames)
-    contrast = _uniform(batch, 0.7, 1.3, generator).view(-1, 1, 1, 1, 1)
-    brightness = _uniform(batch, -0.12, 0.12, generator).view(-1, 1, 1, 1, 1)
-    colour = _uniform(3 * batch, 0.85, 1.15, generator).view(-1, 1, 3, 1, 1)
-    gamma = _uniform(batch, 0.8, 1.25, generator).view(-1, 1, 1, 1, 1)
+    contrast = 1 + strength * _uniform(batch, -0.3, 0.3, generator).view(-1, 1, 1, 1, 1)
+    brightness = strength * _uniform(batch, -0.12, 0.12, generator).view(-1, 1, 1, 1, 1)
+    colour = 1 + strength * _uniform(3 * batch, -0.15, 0.15, generator).view(-1, 1, 3, 1, 1)
+    gamma = 1 + strength * _uniform(batch, -0.2, 0.25, generator).view(-1, 1, 1, 1, 1)
     lit = (frames - 0.5) * contrast * colour + 0.5 + brightness
     return lit.clamp(1e-3, 1) ** gamma
 
 
 def _blurred(frames: Tensor, generator: Generator) -> Tensor:
-    """Lose resolution, half of the time: down to 40-90 % of the side and up again."""
-    if not _chance(0.5, generator):
-        return frames
+    """Lose resolution: down to 40-90 % of the side and up again."""
     side = frames.shape[-1]
     smaller = int(side * float(_uniform(1, 0.4, 0.9, generator)))
     flat = frames.flatten(0, 1)

@@ -57,4 +57,4 @@ def as_input(frames: Frames) -> Tensor:
 @torch.inference_mode()
 def judge_frames(net: FaceJudgeNet, frames: Frames) -> Float32:
     """Return (T, outputs) logits of square (T, S, S, 3) uint8 RGB frames."""
-    return torch.cat([net(part) for part in as_input(frames).split(_CHUNK)]).numpy()
+    return torch.cat([net(part) for part in torch.split(as_input(frames), _CHUNK)]).numpy()

@@ -1,4 +1,4 @@
-"""Training loops of the embedded judges: sync (InfoNCE), emotion (cross-entropy), AU (binary cross-entropy).
+"""Training loops of the embedded judges: sync by InfoNCE, emotion and AU by cross-entropy.
 
 Deterministic for a seed and a number of threads. Clips come from `judge_data`, pictures pass through
 `augment`.
@@ -17,10 +17,13 @@ from metrics.features.judge_data import CLASSES, JudgeClip
 from metrics.features.sync import WINDOW
 from metrics.features.sync_judge import DIMENSIONS, SyncJudgeNet, lip_windows
 
-FACE_STEPS, FACE_BATCH = 900, 128
-SYNC_STEPS, SYNC_CLIPS, SYNC_RUN = 700, 10, 24
+FACE_STEPS, FACE_BATCH = 800, 128
+SYNC_STEPS, SYNC_CLIPS, SYNC_RUN = 600, 12, 24
 _TEMPERATURE = 0.1
 _READING_WEIGHT = 10.0
+# Every other window: neighbours differ too little to be told apart, and need not be.
+_STRIDE = 2
+_RAMP = 0.6
 _RATE = 3e-3
 
 Say = Callable[[str], None]
@@ -29,9 +32,9 @@ Say = Callable[[str], None]
 def train_sync(clips: Sequence[JudgeClip], seed: int, say: Say, steps: int = SYNC_STEPS) -> SyncJudgeNet:
     """Return a sync judge, trained to tell a window's own sound from that of all other windows of a batch.
 
-    A batch is 10 clips with 24 consecutive windows each, so that most hard negatives are the same voice and
-    face at another moment. Two linear heads, thrown away afterwards, read the mouth's true opening from
-    either stream: told where to look, the streams meet in a third of the steps.
+    A batch is 12 clips with 12 windows each, so that the hard negatives are the same voice and face at
+    another moment. Two linear heads, thrown away afterwards, read the mouth's true opening from either
+    stream: told where to look, the streams meet sooner.
     """
     torch.manual_seed(seed)
     generator = Generator().manual_seed(seed)
@@ -41,8 +44,9 @@ def train_sync(clips: Sequence[JudgeClip], seed: int, say: Say, steps: int = SYN
     net.mfcc_mean.copy_(coefficients.mean(dim=(0, 2))[:, None])
     net.mfcc_scale.copy_(coefficients.std(dim=(0, 2))[:, None])
 
-    def loss() -> Tensor:
-        video, audio, mouth = _sync_batch(clips, generator)
+    def loss(progress: float) -> Tensor:
+        # Fine lip motion is found sooner in clear pictures; blur and shifts come in as it is learnt.
+        video, audio, mouth = _sync_batch(clips, generator, min(1.0, progress / _RAMP))
         seen, heard = net.video(video)[:, :-1], net.audio(audio)[:, :-1]
         similarity = seen @ heard.T / _TEMPERATURE
         own = torch.arange(len(similarity))
@@ -75,11 +79,13 @@ def train_au(clips: Sequence[JudgeClip], seed: int, say: Say, steps: int = FACE_
     torch.manual_seed(seed)
     frames, _ = _all_frames(clips)
     intensities = torch.from_numpy(np.concatenate([clip.au for clip in clips]))
+    # An AU that varies little, such as a blink's, would else be drowned by an emotion's brow.
+    weight = 0.25 / intensities.std(dim=0).clamp(min=0.05)
     net = FaceJudgeNet(intensities.shape[1])
 
     def criterion(logits: Tensor, chosen: Tensor) -> Tensor:
-        # Its minimum is the expected intensity, as with squared error, but it still pulls near 0 and 1.
-        return functional.binary_cross_entropy_with_logits(logits, intensities[chosen])
+        # Its minimum is the expected intensity, as squared error's is, but it still pulls near 0 and 1.
+        return functional.binary_cross_entropy_with_logits(logits, intensities[chosen], weight)
 
     _train_face(net, frames, criterion, seed, steps, say)
     return net
@@ -95,21 +101,22 @@ def _train_face(
 ) -> None:
     generator = Generator().manual_seed(seed)
 
-    def loss() -> Tensor:
+    def loss(_: float) -> Tensor:
         chosen = torch.randint(len(frames), (FACE_BATCH,), generator=generator)
-        pictures = augment(frames[chosen][:, None], SIDE, generator)[:, 0]
+        strength = float(torch.rand(1, generator=generator))
+        pictures = augment(frames[chosen][:, None], SIDE, generator, strength)[:, 0]
         return criterion(net(pictures), chosen)
 
     _optimise(net, loss, steps, say)
 
 
-def _optimise(net: nn.Module, loss: Callable[[], Tensor], steps: int, say: Say) -> None:
+def _optimise(net: nn.Module, loss: Callable[[float], Tensor], steps: int, say: Say) -> None:
     optimiser = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps, pct_start=0.2)
     net.train()
     recent: list[float] = []
     for step in range(1, steps + 1):
-        value = loss()
+        value = loss(step / steps)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -121,7 +128,9 @@ def _optimise(net: nn.Module, loss: Callable[[], Tensor], steps: int, say: Say) 
     net.eval()
 
 
-def _sync_batch(clips: Sequence[JudgeClip], generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _sync_batch(
+    clips: Sequence[JudgeClip], generator: Generator, strength: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 5, 3, 32, 64), MFCC (B, 13, 20) and mouth units (B, 15) of matching windows."""
     video, audio, mouth = [], [], []
     chosen = torch.randperm(len(clips), generator=generator)[:SYNC_CLIPS]
@@ -129,11 +138,11 @@ def _sync_batch(clips: Sequence[JudgeClip], generator: Generator) -> tuple[Tenso
         start = int(torch.randint(len(clip.mfcc) - SYNC_RUN + 1, (1,), generator=generator))
         run = slice(start, start + SYNC_RUN + WINDOW - 1)
         video.append(torch.from_numpy(clip.frames[run]))
-        audio.append(torch.from_numpy(clip.mfcc[start : start + SYNC_RUN]))
-        mouth.append(torch.from_numpy(clip.mouth[run]).unfold(0, WINDOW, 1).flatten(1))
+        audio.append(torch.from_numpy(clip.mfcc[start : start + SYNC_RUN : _STRIDE]))
+        mouth.append(torch.from_numpy(clip.mouth[run]).unfold(0, WINDOW, _STRIDE).flatten(1))
     pixels = torch.stack(video).permute(0, 1, 4, 2, 3)
-    pictures = augment(pixels, SIDE, generator)
-    return torch.cat([lip_windows(run) for run in pictures]), torch.cat(audio), torch.cat(mouth)
+    pictures = augment(pixels, SIDE, generator, strength)
+    return torch.cat([lip_windows(run)[::_STRIDE] for run in pictures]), torch.cat(audio), torch.cat(mouth)
 
 
 def _all_frames(clips: Sequence[JudgeClip]) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,7 @@ def load_mini_xception(path: Path) -> Callable[[Frames], Float32]:
 
     @torch.inference_mode()
     def log_probabilities(frames: Frames) -> Float32:
-        logits = torch.cat([net(part) for part in _as_input(frames).split(64)])
+        logits = torch.cat([net(part) for part in torch.split(_as_input(frames), 64)])
         return functional.log_softmax(logits, dim=1).numpy()
 
     return log_probabilities

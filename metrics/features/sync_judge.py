@@ -81,12 +81,12 @@ class SyncJudge:
     def video_features(self, frames: Frames) -> Float32:
         """Return (T - 4, 129) for (T, H, W, 3) uint8 RGB."""
         windows = lip_windows(as_input(frames))
-        return _rows(self.net.video(part) for part in windows.split(_CHUNK))
+        return _rows(self.net.video(part) for part in torch.split(windows, _CHUNK))
 
     @torch.inference_mode()
     def audio_features(self, windows: Float32) -> Float32:
         """Return (n, 129) for (n, 13, 20) MFCC windows."""
-        return _rows(self.net.audio(part) for part in torch.from_numpy(windows).split(_CHUNK))
+        return _rows(self.net.audio(part) for part in torch.split(torch.from_numpy(windows), _CHUNK))
 
 
 def lip_windows(frames: Tensor) -> Tensor:

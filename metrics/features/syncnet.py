@@ -122,7 +122,9 @@ class SyncNetBackbone:
     @torch.inference_mode()
     def audio_features(self, windows: Float32) -> Float32:
         """Return (n, 1024) for (n, 13, 20) MFCC windows."""
-        parts = [self.net.audio(part) for part in torch.from_numpy(windows)[:, None].split(_AUDIO_CHUNK)]
+        parts = [
+            self.net.audio(part) for part in torch.split(torch.from_numpy(windows)[:, None], _AUDIO_CHUNK)
+        ]
         return torch.cat(parts).numpy()
 
 
