@@ -72,17 +72,26 @@ class Search(Strict):
     """How trials are chosen. `objective` is a reported loss, minimised (ASHA and Optuna only)."""
 
     algorithm: Literal["grid", "random", "asha", "optuna"] = "grid"
-    space: dict[str, list[Any] | Range]
+    space: dict[str, list[Any] | Range] = {}
     trials: int | None = Field(None, ge=1)
     objective: str = "recon"
 
 
 class MethodEntry(Strict):
-    """A method, its own config and, if it is swept, its search."""
+    """A method, its own config and, if it is swept, its search.
+
+    `label` is what its rows are called, where one method enters twice; its name otherwise.
+    """
 
     name: str
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]+$")
     config: dict[str, Any] = {}
-    search: Search | None = None
+    search: Search = Search()
+
+    @property
+    def title(self) -> str:
+        """What this entry's rows and folders are called."""
+        return self.label or self.name.rpartition(".")[2]
 
 
 class Resources(Strict):
@@ -186,19 +195,23 @@ def _check_names(sweep: Sweep, where: str) -> None:
                 config = catalog.method(entry.name).Config
             except BadInput as error:
                 raise BadInput(f"{where}: key {key}: {error}") from error
-            swept = _first_values(entry.search) if entry.search else {}
-            validated(config, {**entry.config, **swept}, f"{where}: {key}: {entry.name}")
+            validated(
+                config, {**entry.config, **_first_values(entry.search)}, f"{where}: {key}: {entry.name}"
+            )
     for name in [*sweep.metrics, *sweep.metric_backbones]:
         try:
             catalog.metric(name)
         except BadInput as error:
             raise BadInput(f"{where}: key metrics: {error}") from error
+    titles = [entry.title for entry in (*sweep.methods, *sweep.controls)]
+    if doubled := sorted({t for t in titles if titles.count(t) > 1}):
+        raise BadInput(f"{where}: {', '.join(doubled)} enters twice; give each entry a label of its own")
     missing = [name for name in CONTROLS if name not in {c.name for c in sweep.controls}]
     if missing:
         raise BadInput(f"{where}: key controls: {', '.join(missing)} left out; no leaderboard without them")
-    if sweep.resources.workers > 1 and any(m.search and m.search.algorithm == "asha" for m in sweep.methods):
+    if sweep.resources.workers > 1 and any(m.search.algorithm == "asha" for m in sweep.methods):
         raise BadInput(
-            f"{where}: key search.algorithm: asha stops trials early, and a stopped trial with several Ray Train "
+            f"{where}: key search.algorithm: asha stops trials early; a stopped trial with several Ray Train "
             "workers keeps its placement group until the sweep hangs (Ray 2.60); use grid, random or optuna, "
             "or resources.workers: 1"
         )

@@ -1,1 +1,1 @@
-"""Corpora: one file each, every one yields `Sample`s."""
+"""Corpora: one file each, every one yields `Sample`s through `read(root)`."""

@@ -1,0 +1,72 @@
+"""A corpus made ready: drawn if it is the embedded one, read, split, and every clip prepared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import datasets
+from harness.config import Data
+from harness.contracts import TrainingData
+from harness.datasets import splits, synthetic
+from harness.faces import policy
+from harness.jobs import Executor
+from harness.store import Store, digest
+from harness.types import BadInput, Sample
+from harness.weights import Weights
+from harness.work import Draw, Prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Samples with their split; `files` maps sample ids to prepared clips, `unusable` ids to reasons."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    files: Mapping[str, Path]
+    unusable: Mapping[str, str]
+    split_hash: str
+    size: int
+
+    def training(self) -> TrainingData:
+        """Return the train and val clips."""
+        kept = [s for s in self.samples if s.split != "test" and s.id in self.files]
+        return TrainingData(
+            clips=tuple(self.files[s.id] for s in kept),
+            speakers=tuple(s.speaker for s in kept),
+            emotions=tuple(s.emotion for s in kept),
+            splits=tuple(s.split for s in kept),
+            size=self.size,
+        )
+
+    def training_id(self) -> str:
+        """Return a digest of what is trained on: the prepared files by content, and the split."""
+        data = self.training()
+        return digest([[p.name for p in data.clips], data.speakers, data.emotions, data.splits, data.size])
+
+
+def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights) -> Corpus:
+    """Return the corpus that `data` describes. Raises BadInput when nothing in it can be used."""
+    root = data.root or draw(pool, data, store)
+    found = datasets.read(data.reader, root)
+    samples, split_hash = splits.assign(found.samples, data.split, seed)
+    job = Prepare(policy(data.faces), data.size, store, weights)
+    outcomes = pool.map(job, samples, f"{data.reader}: preparing clips")
+    files = {s.id: o.value for s, o in zip(samples, outcomes, strict=True) if o.value is not None}
+    reasons = {s.id: o.reason for s, o in zip(samples, outcomes, strict=True) if o.reason is not None}
+    unusable = {**found.unusable, **reasons}
+    if not files:
+        name, reason = next(iter(unusable.items()), ("no clip", "nothing was found"))
+        raise BadInput(f"{root}: no usable clip; the first: {name}: {reason}")
+    return Corpus(data.reader, tuple(samples), files, unusable, split_hash, data.size)
+
+
+def draw(pool: Executor, data: Data, store: Store) -> Path:
+    """Return the folder of the embedded corpus, its clips drawn where they are missing."""
+    if data.reader != "synthetic":
+        raise BadInput(f'data.root is missing: the reader "{data.reader}" reads a folder of yours')
+    spec = synthetic.SynthSpec(**data.synthetic.model_dump())
+    root = store.path("corpora", [synthetic.CORPUS_VERSION, data.synthetic.model_dump()])
+    outcomes = pool.map(Draw(root), synthetic.plan(spec), "embedded corpus: drawing clips")
+    if broken := [o.reason for o in outcomes if o.reason]:
+        raise BadInput(f"{root}: {len(broken)} clips could not be drawn; the first: {broken[0]}")
+    return root

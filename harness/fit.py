@@ -1,0 +1,156 @@
+"""Training of one stage or one trial in plain Python: the loop is the method's, the record is ours.
+
+Ray Tune and Ray Train (`tune`, `train`) only put their own report and their own resources round `fit`.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import catalog, config
+from harness.contracts import Method, Training, TrainingData, keep_model
+from harness.store import Store, code_version, write_whole
+
+if TYPE_CHECKING:
+    import torch
+
+CURVE_FILE = "curve.json"
+Sink = Callable[[int, Mapping[str, float], Callable[[Path], None] | None], None]
+
+
+@dataclass(slots=True)
+class Curve:
+    """A Report that keeps every point, refuses NaN, and hands each on to `sink` (Tune, Train)."""
+
+    where: str
+    sink: Sink | None = None
+    points: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+    def __call__(
+        self,
+        step: int,
+        losses: Mapping[str, float],
+        checkpoint: Callable[[Path], None] | None = None,
+    ) -> None:
+        """See contracts.Report."""
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{self.where}: loss {name} is {value} at step {step}; lower lr or that loss's weight"
+                )
+        self.points.append((step, dict(losses)))
+        if self.sink is not None:
+            self.sink(step, losses, None if checkpoint is None else self._with_curve(checkpoint))
+
+    def save(self, folder: Path) -> None:
+        """Write the points beside what was trained."""
+        (folder / CURVE_FILE).write_text(json.dumps(self.points))
+
+    def _with_curve(self, checkpoint: Callable[[Path], None]) -> Callable[[Path], None]:
+        def write(folder: Path) -> None:
+            checkpoint(folder)
+            self.save(folder)
+
+        return write
+
+
+def read_curve(folder: Path) -> list[tuple[int, dict[str, float]]]:
+    """Return the (step, losses) points of a stage, a model or a checkpoint."""
+    return [(step, losses) for step, losses in json.loads((folder / CURVE_FILE).read_text())]
+
+
+@dataclass(frozen=True, slots=True)
+class FitSpec:
+    """All that one training needs, picklable. `data_id` names the prepared data and split by content."""
+
+    method: str
+    config: Mapping[str, Any]
+    data: TrainingData
+    data_id: str
+    artefacts: Mapping[str, Path]
+    seed: int
+    threads: int
+    device: str
+    store: Store
+
+    def with_params(self, params: Mapping[str, Any]) -> "FitSpec":
+        """Return the same training with some config values replaced."""
+        return replace(self, config={**self.config, **params})
+
+    def build(self) -> Method:
+        """Return the method, made with its validated config."""
+        kind = catalog.method(self.method)
+        return kind(config.validated(kind.Config, self.config, self.method))
+
+    def model_path(self) -> Path:
+        """Return where the trained model is or will be."""
+        full = catalog.method(self.method).Config.model_validate(dict(self.config)).model_dump(mode="json")
+        return self.store.path("models", [self._origin(), full, self.artefact_ids()])
+
+    def stage_path(self, stage: str) -> Path:
+        """Return where a stage's artefact is or will be."""
+        chosen = dict(self.build().stage_config(stage))
+        return self.store.path("stages", [self._origin(), stage, chosen, self.artefact_ids()])
+
+    def artefact_ids(self) -> dict[str, str]:
+        """Return the ids of the earlier stages: their folders' names."""
+        return {stage: path.name for stage, path in sorted(self.artefacts.items())}
+
+    def training(self, report: Curve, **place: Any) -> Training:
+        """Return what a method's loop is given."""
+        return Training(
+            data=self.data,
+            artefacts=self.artefacts,
+            report=report,
+            seed=self.seed,
+            device=self.device,
+            threads=self.threads,
+            **place,
+        )
+
+    def _origin(self) -> list[Any]:
+        module = self.method if "." in self.method else "methods"
+        code = code_version(module, "harness.audio", "harness.prepare", "harness.types")
+        return [self.method, self.data_id, self.seed, code]
+
+
+def run_stage(spec: FitSpec, stage: str) -> Path:
+    """Return the stage's artefact folder, trained first if it is not in the store."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        curve = Curve(f"{spec.method} stage {stage}")
+        spec.build().run_stage(stage, spec.training(curve), folder)
+        curve.save(folder)
+
+    return spec.store.make(spec.stage_path(stage), build)
+
+
+def fit(
+    spec: FitSpec,
+    sink: Sink | None = None,
+    resume: Path | None = None,
+    rank: int = 0,
+    world: int = 1,
+    wrap: "Callable[[torch.nn.Module], torch.nn.Module]" = keep_model,
+) -> Curve:
+    """Train one trial, put its model into the store, return its curve; FloatingPointError on a NaN."""
+    curve = Curve(f"{spec.method} {_short(spec)}", sink, read_curve(resume) if resume else [])
+    method = spec.build()
+    method.fit(spec.training(curve, resume=resume, rank=rank, world=world, wrap=wrap))
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        method.save(folder)
+        curve.save(folder)
+
+    if rank == 0:
+        write_whole(spec.model_path(), build)
+    return curve
+
+
+def _short(spec: FitSpec) -> str:
+    return " ".join(f"{k}={v}" for k, v in spec.config.items())

@@ -1,0 +1,189 @@
+"""The road: corpus -> prepared clips -> stages -> trials -> generated clips -> measurements -> scores.
+
+Plain Python: how work is spread is the engine's affair, passed in. Each step skips what its files show to be
+done, so the same call resumes a killed run.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness import catalog, corpus, protocol, results, tables
+from harness.config import MethodEntry, Sweep
+from harness.contracts import Backbone
+from harness.corpus import Corpus
+from harness.fit import FitSpec, read_curve
+from harness.jobs import Executor
+from harness.protocol import Ask
+from harness.record import Record
+from harness.store import Store
+from harness.trials import TrialPlan, TrialResult
+from harness.types import BadInput
+from harness.weights import Weights
+from harness.work import Aggregate, Entrant, Generate, Measure, Measured, TrainStage
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """How work is spread: a pool of workers for items, and a runner for trials."""
+
+    pool: Callable[[], AbstractContextManager[Executor]]
+    trials: Callable[[TrialPlan], list[TrialResult]]
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a sweep, step by step, into the folder `out`."""
+
+    sweep: Sweep
+    out: Path
+    engine: Engine
+    record: Record
+    store: Store
+    entrants: list[Entrant] = field(default_factory=list)
+
+    def go(self) -> None:
+        """Do every step; results.csv, per_clip.csv, clips.csv, curves.csv and run.json are then written."""
+        with self.engine.pool() as pool:
+            asked, trained_on = self._data(pool)
+            specs = {e.title: self._stages(pool, e, trained_on) for e in self.sweep.methods}
+        for entry in self.sweep.methods:
+            self._trials(entry, specs[entry.title])
+        for entry in self.sweep.controls:
+            self._enter(entry, entry.config, results.NO_TRIAL, None)
+        with self.engine.pool() as pool:
+            failed = self._generate(pool, asked)
+            self._measure(pool, asked, failed)
+        self.record.finish()
+
+    @property
+    def weights(self) -> Weights:
+        """Where pretrained files are looked for: the folder given, or one named `weights` beside the data."""
+        root = self.sweep.data.root
+        beside = root.parent / "weights" if root is not None else None
+        return Weights(self.sweep.weights or (beside if beside is not None and beside.is_dir() else None))
+
+    @property
+    def metrics(self) -> tuple[tuple[str, Backbone], ...]:
+        """Each metric with its backbone."""
+        chosen = self.sweep.metric_backbones
+        return tuple((name, chosen.get(name, self.sweep.backbones)) for name in self.sweep.metrics)
+
+    def _data(self, pool: Executor) -> tuple[list[Ask], Corpus]:
+        sweep = self.sweep
+        with self.record.phase("data"):
+            tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
+            self.record.corpus("split", tested_on)
+            trained_on = tested_on
+            if sweep.training_data is not None:
+                trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
+                self.record.corpus("training_split", trained_on)
+            usable = [s for s in tested_on.samples if s.id in tested_on.files]
+            tested = protocol.choose_test(usable, sweep.data.test_clips)
+            if not tested:
+                raise BadInput(
+                    f"{self.out}: no usable clip in the test split; see split.unusable in run.json"
+                )
+            asked = protocol.asks(tested, usable, tested_on.files, sweep.data.reference, sweep.seed)
+            tables.write_samples(self.out, asked)
+        return asked, trained_on
+
+    def _stages(self, pool: Executor, entry: MethodEntry, trained_on: Corpus) -> FitSpec | None:
+        """Train what all trials of a method share; None, and recorded, when a stage failed."""
+        kind = catalog.method(entry.name)
+        spec = self._spec(entry, trained_on)
+        done: dict[str, Path] = {}
+        while len(done) < len(kind.stages):
+            ready = [n for n, needs in kind.stages.items() if n not in done and set(needs) <= set(done)]
+            items = [(replace(spec, artefacts={k: done[k] for k in kind.stages[n]}), n) for n in ready]
+            with self.record.phase("stages"):
+                outcomes = pool.map(TrainStage(), items, f"{entry.title}: stages {', '.join(ready)}")
+            for stage, outcome in zip(ready, outcomes, strict=True):
+                if outcome.value is None:
+                    what = f"{entry.title} stage {stage}"
+                    self.record.failure(what, outcome.reason or "", outcome.crash)
+                    return None
+                done[stage] = outcome.value
+                self.record.stage(entry.title, stage, read_curve(outcome.value))
+        return replace(spec, artefacts=done)
+
+    def _spec(self, entry: MethodEntry, trained_on: Corpus) -> FitSpec:
+        return FitSpec(
+            method=entry.name,
+            config=entry.config,
+            data=trained_on.training(),
+            data_id=trained_on.training_id(),
+            artefacts={},
+            seed=self.sweep.seed,
+            threads=self.sweep.resources.threads,
+            device="cuda" if self.sweep.resources.gpus else "cpu",
+            store=self.store,
+        )
+
+    def _trials(self, entry: MethodEntry, spec: FitSpec | None) -> None:
+        if not catalog.method(entry.name).card.trains:
+            self._enter(entry, entry.config, results.NO_TRIAL, None)
+        elif spec is not None:
+            plan = TrialPlan(
+                spec=spec,
+                search=entry.search,
+                folder=self.out / "tune" / entry.title,
+                seed=self.sweep.seed,
+                workers=self.sweep.resources.workers,
+                gpus=self.sweep.resources.gpus,
+            )
+            with self.record.phase("trials"):
+                found = self.engine.trials(plan)
+            for index, result in enumerate(found):
+                trial = f"t{index:02d}"
+                self.record.trial(entry.title, trial, result)
+                if result.model is not None:
+                    self._enter(entry, {**entry.config, **result.params}, trial, result.model)
+                    self.record.curve(entry.title, trial, "fit", read_curve(result.model))
+
+    def _enter(self, entry: MethodEntry, config: dict[str, object], trial: str, model: Path | None) -> None:
+        self.entrants.append(Entrant(entry.title, entry.name, trial, config, model))
+        self.record.method(entry.title, entry.name)
+
+    def _generate(self, pool: Executor, asked: Sequence[Ask]) -> dict[tuple[str, str, str], str]:
+        """Generate what is missing; return the reasons of what could not be, by (title, trial, clip)."""
+        items = [(entrant, ask) for entrant in self.entrants for ask in asked]
+        with self.record.phase("generate"):
+            outcomes = pool.map(Generate(self.out), items, "generating clips")
+        failed = {}
+        for (entrant, ask), outcome in zip(items, outcomes, strict=True):
+            if outcome.reason is not None:
+                failed[entrant.title, entrant.trial, ask.sample.id] = outcome.reason
+            if outcome.crash is not None:
+                what = f"{entrant.title} {entrant.trial} {ask.sample.id}: generating"
+                self.record.failure(what, outcome.reason or "", outcome.crash)
+        return failed
+
+    def _measure(self, pool: Executor, asked: Sequence[Ask], failed: dict[tuple[str, str, str], str]) -> None:
+        items = [
+            Measured(entrant, ask, failed.get((entrant.title, entrant.trial, ask.sample.id)))
+            for entrant in self.entrants
+            for ask in asked
+        ]
+        with self.record.phase("measure"):
+            outcomes = pool.map(Measure(self.out, self.metrics, self.weights), items, "measuring clips")
+        broken = [(i, o) for i, o in zip(items, outcomes, strict=True) if o.reason is not None]
+        for item, outcome in broken:
+            what = f"{item.entrant.title} {item.entrant.trial} {item.ask.sample.id}: measuring"
+            self.record.failure(what, outcome.reason or "", outcome.crash)
+        if broken:
+            raise BadInput(
+                f"{self.out}: {len(broken)} clips could not be measured at all, see failures in run.json; "
+                f"the first: {broken[0][1].reason}"
+            )
+        clips = tuple(ask.sample.id for ask in asked)
+        job = Aggregate(self.out, self.metrics, self.weights)
+        with self.record.phase("aggregate"):
+            scores = pool.map(job, [(e, clips) for e in self.entrants], "aggregating")
+        if lost := [o for o in scores if o.reason is not None]:
+            raise BadInput(
+                f"{self.out}: scores could not be aggregated: {lost[0].reason}\n{lost[0].crash or ''}"
+            )
+        self.record.metrics(scores[0].value.cards)
+        tables.write_results(self.out, self.record, self.entrants, clips, [o.value for o in scores])

@@ -1,0 +1,122 @@
+"""The run's protocol: which clips are tested, which picture a method is given, what controls may see.
+
+All choices are functions of the samples and the seed, so every method answers the same requests.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.prepare import PreparedClip, load
+from harness.types import BadInput, Request, Sample, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request as paths: what travels to a worker. Paths are prepared clips."""
+
+    sample: Sample
+    truth: Path
+    reference: Path
+    reference_id: str
+    other_audio: Path | None
+    other_emotion: Path | None
+    seed: int
+
+
+def choose_test(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
+    """Return at most `limit` test samples, spread over speakers and emotions, sorted by id."""
+    test = [s for s in samples if s.split == "test"]
+    if limit is None or len(test) <= limit:
+        return sorted(test, key=lambda s: s.id)
+    groups: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for sample in sorted(test, key=lambda s: _lot(s.id)):
+        groups[(sample.emotion or "", sample.speaker or "")].append(sample)
+    rounds = [group[i] for i in range(len(test)) for _, group in sorted(groups.items()) if i < len(group)]
+    return sorted(rounds[:limit], key=lambda s: s.id)
+
+
+def asks(
+    tested: Sequence[Sample],
+    samples: Sequence[Sample],
+    prepared: dict[str, Path],
+    policy: Literal["neutral", "same_clip"],
+    seed: int,
+) -> list[Ask]:
+    """Return the request of every tested sample. `prepared` maps sample ids to files; the rest is unusable.
+
+    Raises BadInput when the policy is `neutral` and a speaker has no neutral clip beside the target.
+    """
+    usable = [s for s in samples if s.id in prepared]
+    made = []
+    for sample in tested:
+        reference = sample if policy == "same_clip" else _neutral(sample, usable)
+        audio, emotion = _other_audio(sample, usable), _other_emotion(sample, usable)
+        made.append(
+            Ask(
+                sample=sample,
+                truth=prepared[sample.id],
+                reference=prepared[reference.id],
+                reference_id=reference.id,
+                other_audio=prepared[audio.id] if audio else None,
+                other_emotion=prepared[emotion.id] if emotion else None,
+                seed=int.from_bytes(hashlib.sha256(f"{seed}:{sample.id}".encode()).digest()[:4], "big"),
+            )
+        )
+    return made
+
+
+def request(ask: Ask, control: bool) -> tuple[Request, PreparedClip]:
+    """Return the request itself and the clip that it should become; only a control is given the target."""
+    truth = load(ask.truth)
+    reference = load(ask.reference).frames[:1]
+    context = truth.frames.copy()
+    context[truth.mask] = 0
+    made = Request(
+        id=ask.sample.id,
+        reference=reference,
+        context=context,
+        mask=truth.mask,
+        audio=truth.audio,
+        frames=len(truth.frames),
+        emotion=ask.sample.emotion,
+        level=ask.sample.level,
+        text=ask.sample.text,
+        seed=ask.seed,
+        target=Target(ask.truth, ask.other_audio, ask.other_emotion) if control else None,
+    )
+    return made, truth
+
+
+def _neutral(sample: Sample, usable: Sequence[Sample]) -> Sample:
+    found = [
+        s for s in usable if s.speaker == sample.speaker and s.emotion == "neutral" and s.id != sample.id
+    ]
+    if not found or sample.speaker is None:
+        raise BadInput(
+            f"{sample.video}: speaker {sample.speaker} has no other neutral clip for the reference picture; "
+            "set data.reference: same_clip, or add one"
+        )
+    return min(found, key=lambda s: _lot(sample.id + s.id))
+
+
+def _other_audio(sample: Sample, usable: Sequence[Sample]) -> Sample | None:
+    """Another sentence, of the same speaker where there is one, so that only the words differ."""
+    found = [s for s in usable if s.id != sample.id and (s.text is None or s.text != sample.text)]
+    same = [s for s in found if s.speaker == sample.speaker]
+    return min(same or found, key=lambda s: _lot(sample.id + s.id), default=None)
+
+
+def _other_emotion(sample: Sample, usable: Sequence[Sample]) -> Sample | None:
+    """The same speaker in another emotion, the same sentence where there is one."""
+    found = [s for s in usable if s.speaker == sample.speaker and s.emotion not in (None, sample.emotion)]
+    found = found if sample.speaker is not None and sample.emotion is not None else []
+    same = [s for s in found if s.text is not None and s.text == sample.text]
+    return min(same or found, key=lambda s: _lot(sample.id + s.id), default=None)
+
+
+def _lot(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,77 @@
+"""Run a sweep: `python -m harness.sweep sweeps/loss_weights.yaml`.
+
+Exit codes: 0 everything done; 1 done, but a trial or a clip failed (said, and listed in run.json); 2 bad
+input, nothing was changed.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from harness import config
+from harness.pipeline import Engine, Run
+from harness.progress import Progress
+from harness.record import Record, full_command
+from harness.store import Store
+from harness.types import BadInput
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m harness.sweep", description=__doc__)
+    parser.add_argument("sweep", type=Path, help="a YAML file of sweeps/")
+    parser.add_argument("--out", type=Path, help="results folder (reports/runs/<name>)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="data.size=96")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    parser.add_argument("--workers", type=int, help="CPUs to use (all)")
+    options = parser.parse_args(arguments)
+    try:
+        return _sweep(options)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    # Ray is slow to import, and a typing error should be told at once.
+    sweep = config.load(options.sweep, options.set)
+    out = _folder(options.out, sweep.name, options.resume)
+    from harness.execute import actor_pool, cluster
+    from harness.tune import run_trials
+    from reports import write_views
+
+    progress = Progress()
+    out.mkdir(parents=True, exist_ok=True)
+    record = Record.begin(sweep, out, full_command(), options.resume)
+    with cluster(options.workers) as workers:
+        engine = Engine(
+            pool=lambda: actor_pool(workers, sweep.resources.gpus, progress),
+            trials=lambda plan: run_trials(plan, progress),
+        )
+        Run(sweep, out, engine, record, Store(out.parent / ".store")).go()
+    write_views(out)
+    progress.say(f"leaderboard: {out / 'leaderboard.html'}")
+    failures = record.fields["failures"]
+    for failure in failures:
+        progress.say(f"failed: {failure['what']}: {failure['reason']}")
+    return 1 if failures else 0
+
+
+def _folder(chosen: Path | None, name: str, resume: bool) -> Path:
+    """Return the run's folder; an earlier run there is set aside, never written over."""
+    if chosen is None and "runtime_resources" in Path.cwd().parts:
+        raise BadInput(
+            "this job runs in Ray's own copy of the project, which Ray deletes: "
+            "give --out an absolute path that outlives the job"
+        )
+    out = (chosen or Path("reports/runs") / name).absolute()
+    if out.exists() and not resume:
+        aside = next(p for n in range(1, 1_000_000) if not (p := out.with_name(f"{out.name}.{n}")).exists())
+        os.rename(out, aside)
+        print(f"the earlier run is kept in {aside}", file=sys.stderr)
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

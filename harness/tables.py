@@ -1,0 +1,93 @@
+"""Writes a run's tables from its work files: results.csv, per_clip.csv, clips.csv, curves.csv."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from harness import results
+from harness.prepare import load
+from harness.protocol import Ask
+from harness.record import FPS_CARD, Record
+from harness.types import Measurement, Score
+from harness.work import Entrant, Scores, generation_speed, read_measurements
+
+
+def write_samples(out: Path, asked: Sequence[Ask]) -> None:
+    """Write clips.csv and the reference pictures that methods were given, clips/_references/<clip>.png."""
+    folder = out / "clips" / "_references"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for ask in asked:
+        Image.fromarray(load(ask.reference).frames[0]).save(folder / f"{ask.sample.id}.png")
+        rows.append(
+            {
+                "clip": ask.sample.id,
+                "speaker": ask.sample.speaker,
+                "emotion": ask.sample.emotion,
+                "level": ask.sample.level,
+                "text": ask.sample.text,
+                "frames": len(load(ask.truth).frames),
+                "reference_clip": ask.reference_id,
+            }
+        )
+    results.write_rows(out / "clips.csv", results.SAMPLE_COLUMNS, rows)
+
+
+def write_results(
+    out: Path, record: Record, entrants: Sequence[Entrant], clips: Sequence[str], scores: Sequence[Scores]
+) -> None:
+    """Write results.csv, per_clip.csv and curves.csv."""
+    table: list[Mapping[str, Any]] = []
+    per_clip: list[Mapping[str, Any]] = []
+    for entrant, found in zip(entrants, scores, strict=True):
+        who = {"run": record.fields["name"], "method": entrant.title, "trial": entrant.trial}
+        folder = entrant.folder(out, "work")
+        measured = [read_measurements(folder, clip) for clip in clips]
+        speeds = [generation_speed(folder, clip) for clip in clips]
+        for name, score in found.values.items():
+            table.append({**who, **_score_row(found.cards[name], score)})
+            per_clip += [{**who, **_clip_row(name, row[name])} for row in measured]
+        table.append({**who, **_score_row(FPS_CARD, _speed_score(speeds))})
+        per_clip += [
+            {**who, "clip": c, "metric": "fps", "value": s} for c, s in zip(clips, speeds, strict=True)
+        ]
+    results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
+    results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, per_clip)
+    results.write_rows(out / "curves.csv", results.CURVE_COLUMNS, record.curves)
+
+
+def _score_row(card: Any, score: Score) -> dict[str, Any]:
+    return {
+        "metric": card.name,
+        "value": score.value,
+        "ci_low": score.ci_low,
+        "ci_high": score.ci_high,
+        "n": score.n,
+        "n_unscored": score.n_unscored,
+        "unit": card.unit,
+        "higher_is_better": card.higher_is_better,
+        "backbone": card.backbone,
+        "comparable": card.comparable,
+    }
+
+
+def _clip_row(name: str, found: Measurement) -> dict[str, Any]:
+    return {
+        "clip": found.clip_id,
+        "metric": name,
+        "value": found.value,
+        "reason": found.reason,
+        "detail": found.detail,
+    }
+
+
+def _speed_score(speeds: Sequence[float | None]) -> Score:
+    known = np.array([s for s in speeds if s is not None])
+    if not len(known):
+        return Score(math.nan, math.nan, math.nan, 0, len(speeds))
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Score(float(np.median(known)), float(low), float(high), len(known), len(speeds) - len(known))

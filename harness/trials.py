@@ -1,0 +1,69 @@
+"""Trials as plain data: what is to be tried, what became of it, and a runner without Ray for tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.config import Range, Search
+from harness.fit import FitSpec, fit
+from harness.types import BadInput
+
+_DEFAULT_TRIALS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """All trials of one method. `folder` keeps the scheduler's state; `workers` train one trial together."""
+
+    spec: FitSpec
+    search: Search
+    folder: Path
+    seed: int
+    workers: int
+    gpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What became of a trial; `model` is None unless it is done."""
+
+    params: Mapping[str, Any]
+    status: Literal["done", "failed", "stopped"]
+    reason: str | None
+    model: Path | None
+
+
+def trial_count(search: Search) -> int:
+    """Return how many trials a search makes. Raises BadInput when a grid is given an interval."""
+    if search.algorithm != "grid":
+        return search.trials or _DEFAULT_TRIALS
+    return len(grid(search))
+
+
+def grid(search: Search) -> list[dict[str, Any]]:
+    """Return every combination of a grid's values."""
+    for name, values in search.space.items():
+        if isinstance(values, Range):
+            raise BadInput(f"search.space.{name}: a grid needs a list of values, not low and high")
+    return [dict(zip(search.space, values, strict=True)) for values in product(*search.space.values())]
+
+
+def ordered(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """Return results by their parameters' values, so that a trial's number does not depend on timing."""
+    return sorted(results, key=lambda r: [(isinstance(v, str), v) for v in r.params.values()])
+
+
+def run_in_process(plan: TrialPlan) -> list[TrialResult]:
+    """Run a grid's trials one after another, here."""
+    results = []
+    for params in grid(plan.search):
+        spec = plan.spec.with_params(params)
+        try:
+            if not spec.model_path().exists():
+                fit(spec)
+            results.append(TrialResult(params, "done", None, spec.model_path()))
+        except FloatingPointError as error:
+            results.append(TrialResult(params, "failed", str(error), None))
+    return ordered(results)

@@ -1,0 +1,237 @@
+"""The only way from the name of a pretrained file (`harness.weights_table`) to the verified file.
+
+Searched in order: the folder given, $HARNESS_WEIGHTS, the cache ($XDG_CACHE_HOME or ~/.cache, then
+talking-face-harness/weights). Files that a Python package or this project carries are found in that package.
+Each file's SHA-256 is compared with the table before use. Nothing is downloaded unless asked for:
+
+    python -m harness.weights list | fetch NAME... | verify [NAME...]  [--weights DIR]
+"""
+
+import argparse
+import hashlib
+import os
+import pickle
+import sys
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from harness.types import BadInput
+from harness.weights_table import TABLE, WeightsFile, known
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHUNK = 1 << 20
+
+
+class Weights:
+    """Finds and verifies pretrained files; plain data, so a worker can be handed one.
+
+    folder: searched first; BadInput if it does not exist. allow_unverified: use a file whose SHA-256 is not
+    the table's, and remember its name in `unverified`, so that every score made with it is marked.
+    """
+
+    def __init__(self, folder: Path | None = None, allow_unverified: bool = False) -> None:
+        if folder is not None and not folder.is_dir():
+            raise BadInput(f"weights folder {folder} does not exist")
+        self.folder = folder
+        self.allow_unverified = allow_unverified
+        self.unverified: set[str] = set()
+        self._digests: dict[str, str] = {}
+
+    def path(self, name: str) -> Path:
+        """Return the file of `name`, verified once.
+
+        BadInput when it is not in the table, not found (names the file and where to put it) or not genuine.
+        """
+        entry = known(name)
+        found = locate(entry, self.folder)
+        if found is None:
+            raise BadInput(_missing(entry, self.folder))
+        if name not in self._digests:
+            digest = file_sha256(found)
+            if not entry.matches(digest):
+                if not self.allow_unverified:
+                    raise BadInput(_mismatch(entry, found, digest) + " (--allow-unverified uses it, marked)")
+                self.unverified.add(name)
+            self._digests[name] = digest
+        return found
+
+    def sha256(self, name: str) -> str:
+        """Return the full SHA-256 of the file as found: what names a network in a cache key."""
+        self.path(name)
+        return self._digests[name]
+
+    def state_dict(self, name: str) -> "dict[str, Tensor]":
+        """Return the tensors of a .pth, .model or .safetensors file, on the CPU; no pickled code is run."""
+        path = self.path(name)
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            stored: dict[str, Tensor] = load_file(path)
+            return stored
+        import torch
+
+        try:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise BadInput(f"{path}: not a PyTorch state dict ({error}); fetch it again") from error
+        if not isinstance(tensors, dict):
+            raise BadInput(f"{path}: holds a {type(tensors).__name__}, not a state dict; fetch it again")
+        return tensors
+
+
+def cache_folder() -> Path:
+    """Return where `fetch` puts files: $XDG_CACHE_HOME (or ~/.cache)/talking-face-harness/weights."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "talking-face-harness" / "weights"
+
+
+def search_folders(folder: Path | None = None) -> list[Path]:
+    """Return the folders that are searched, in order."""
+    environment = os.environ.get("HARNESS_WEIGHTS")
+    chosen = [folder, Path(environment) if environment else None, cache_folder()]
+    return [place for place in chosen if place is not None]
+
+
+def locate(entry: WeightsFile, folder: Path | None = None) -> Path | None:
+    """Return the first file found under its published name or an alias, not verified; None without one."""
+    if entry.package is not None:
+        spec = find_spec(entry.package)
+        places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
+    else:
+        places = search_folders(folder)
+    candidates = (place / name for place in places for name in (entry.file, *entry.aliases))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 as 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fetch(name: str, folder: Path | None = None) -> Path:
+    """Download a file into `folder` (the cache by default), verify it, and return its path.
+
+    A verified file already there is kept. BadInput when offline or when what came is not the published file.
+    """
+    entry = known(name)
+    if entry.url is None:
+        raise BadInput(f"{name} is not downloaded: it comes with the Python package {entry.package}")
+    target = (folder or cache_folder()) / entry.file
+    if target.is_file() and entry.matches(file_sha256(target)):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        _download(entry.url, part)
+        digest = file_sha256(part)
+        if not entry.matches(digest):
+            raise BadInput(_mismatch(entry, part, digest))
+        part.replace(target)
+    except OSError as error:
+        raise BadInput(
+            f"{name}: cannot download {entry.url} ({error}); download it elsewhere and copy it to {target}"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _download(url: str, part: Path) -> None:
+    with urllib.request.urlopen(url, timeout=30) as source, part.open("wb") as sink:
+        total = int(source.headers.get("Content-Length") or 0)
+        _copy(source, sink, total, part.name)
+
+
+def _copy(source: IO[bytes], sink: IO[bytes], total: int, label: str) -> None:
+    done = 0
+    while chunk := source.read(CHUNK):
+        sink.write(chunk)
+        done += len(chunk)
+        if sys.stderr.isatty():
+            share = f"{100 * done / total:.0f} %" if total else f"{done / 1e6:.0f} MB"
+            print(f"\r{label}: {share}", end="", file=sys.stderr)
+    if total and done != total:
+        raise OSError(f"connection closed after {done} of {total} bytes")
+
+
+def _missing(entry: WeightsFile, folder: Path | None) -> str:
+    if entry.package is not None:
+        return (
+            f"{entry.name}: {entry.file} is not in the Python package {entry.package}; install that package"
+        )
+    places = " or ".join(str(place) for place in search_folders(folder))
+    return (
+        f"{entry.name}: no file {entry.file}; put it in {places}, or run "
+        f"python -m harness.weights fetch {entry.name} (from {entry.url})"
+    )
+
+
+def _mismatch(entry: WeightsFile, path: Path, digest: str) -> str:
+    return f"{path}: not the published {entry.file}: SHA-256 expected {entry.sha256}, found {digest}"
+
+
+def describe(entry: WeightsFile, folder: Path | None) -> str:
+    """Return one entry of `list`: a line to scan, then the facts indented under it."""
+    found = locate(entry, folder)
+    size = "size unknown" if entry.size is None else f"{entry.size / 1e6:.2f} MB"
+    facts = {
+        "file": entry.file,
+        "from": entry.url or f"Python package {entry.package}",
+        "sha256": entry.sha256,
+        "licence": entry.licence,
+        "cite": entry.citation,
+        "used by": ", ".join(entry.used_by),
+        "embedded twin": entry.twin or "none",
+        "found at": found or "not here",
+    }
+    return "\n".join([f"{entry.name}  ({size})", *(f"    {key:14}{value}" for key, value in facts.items())])
+
+
+def verify(names: list[str], folder: Path | None) -> bool:
+    """Print the state of each file (all, if none is named); False if one is wrong, or named and missing."""
+    good = True
+    for entry in [known(name) for name in names] or list(TABLE.values()):
+        found = locate(entry, folder)
+        if found is None:
+            good = good and not names
+            print(f"missing  {entry.name}: {entry.file}")
+            continue
+        digest = file_sha256(found)
+        good = good and entry.matches(digest)
+        state = (
+            f"ok       {entry.name}: {found}" if entry.matches(digest) else _mismatch(entry, found, digest)
+        )
+        print(state)
+    return good
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, 1 when a file fails to verify, 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m harness.weights", description="Pretrained files.")
+    parser.add_argument("action", choices=["list", "fetch", "verify"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names as `list` shows them")
+    parser.add_argument(
+        "--weights", type=Path, metavar="DIR", help="folder to search first, or to fetch into"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.action == "fetch" and not options.names:
+            raise BadInput("fetch: name the files to fetch; `list` shows the names")
+        if options.action == "verify":
+            return 0 if verify(options.names, options.weights) else 1
+        for name in options.names or TABLE:
+            shown = describe(known(name), options.weights) if options.action == "list" else None
+            print(shown or f"{name}: {fetch(name, options.weights)}")
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""The jobs of a run: draw a clip, prepare it, train a stage, generate, measure, aggregate.
+
+Each item is idempotent: what it made is a file with a name of its own, written whole, so an item whose
+file exists is done. Paths travel, never frames.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from harness import catalog, config, media, prepare
+from harness.contracts import Backbone, Method, Metric, MetricCard
+from harness.datasets import synthetic
+from harness.faces import Policy
+from harness.fit import FitSpec, run_stage
+from harness.protocol import Ask, request
+from harness.store import Store, code_version, file_digest, write_whole
+from harness.types import BadInput, Clip, Measurement, Pair, Sample, Score, Unscorable
+from harness.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Draws clips of the embedded corpus into `root`."""
+
+    root: Path
+
+    def open(self) -> Callable[[synthetic.ClipPlan], None]:
+        """See Job."""
+        cv2.setNumThreads(1)
+        return lambda plan: synthetic.render(plan, self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Crops clips by one face policy; an item's value is the prepared file."""
+
+    policy: Policy
+    size: int
+    store: Store
+    weights: Weights
+
+    def open(self) -> Callable[[Sample], Path]:
+        """See Job."""
+        cv2.setNumThreads(1)
+        detector = self.policy.detector(self.weights)
+        code = code_version("harness.media", "harness.faces", "harness.prepare")
+
+        def one(sample: Sample) -> Path:
+            files = [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
+            inputs = [[file_digest(p) for p in files], asdict(self.policy), self.size, code]
+            path = self.store.path("prepared", inputs, ".npz")
+
+            def build(private: Path) -> None:
+                prepare.save(private, prepare.prepare(sample, self.policy, self.size, detector))
+
+            return self.store.make(path, build)
+
+        return one
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStage:
+    """Trains stages of methods; an item is (training, stage name), its value the artefact's folder."""
+
+    def open(self) -> Callable[[tuple[FitSpec, str]], Path]:
+        """See Job."""
+        return lambda item: run_stage(*item)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A method as it enters the comparison under `title`; `model` is None for one that is not trained."""
+
+    title: str
+    method: str
+    trial: str
+    config: Mapping[str, Any]
+    model: Path | None
+
+    def folder(self, root: Path, kind: str) -> Path:
+        """Return where this entrant's files of a kind lie in a run."""
+        return root / kind / self.title / self.trial
+
+
+@dataclass(slots=True)
+class Generate:
+    """Generates clips; an item is (entrant, ask). Its record is `work/.../<clip>.generated.json`."""
+
+    run: Path
+
+    def open(self) -> Callable[[tuple[Entrant, Ask]], None]:
+        """See Job."""
+        loaded: dict[str, Method] = {}
+
+        def one(item: tuple[Entrant, Ask]) -> None:
+            entrant, ask = item
+            record = entrant.folder(self.run, "work") / f"{ask.sample.id}.generated.json"
+            if record.exists():
+                return
+            name = f"{entrant.title} {entrant.trial}"
+            if name not in loaded:
+                loaded.clear()
+                loaded[name] = _load(entrant)
+            _write_record(record, self._one(loaded[name], entrant, ask))
+
+        return one
+
+    def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, float]:
+        card = method.card
+        asked, _ = request(ask, card.control)
+        if asked.audio is None and "audio" in card.conditions:
+            raise Unscorable(f"{ask.sample.video.name}: no sound track, and {card.name} is driven by sound")
+        started = time.perf_counter()
+        clip = method.generate([asked])[0]
+        seconds = time.perf_counter() - started
+        target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
+        write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
+        return {"seconds": seconds, "frames": len(clip.frames)}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A clip's record: one measurement per metric, features in a file beside."""
+
+    entrant: Entrant
+    ask: Ask
+    failed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Measures generated clips from their files; an item is a Measured, its record `.measured.json`."""
+
+    run: Path
+    metrics: tuple[tuple[str, Backbone], ...]
+    weights: Weights
+
+    def open(self) -> Callable[[Measured], None]:
+        """See Job."""
+        cv2.setNumThreads(1)
+        made = [catalog.metric(name)(backbone, self.weights) for name, backbone in self.metrics]
+
+        def one(item: Measured) -> None:
+            record = item.entrant.folder(self.run, "work") / f"{item.ask.sample.id}.measured.json"
+            if record.exists():
+                return
+            found = _unscored(made, item) if item.failed else _measure(made, item, self.run)
+            features = {
+                f"{name}/{key}": array
+                for name, m in found.items()
+                for key, array in (m.features or {}).items()
+            }
+            if features:
+                write_whole(record.with_suffix(".npz"), lambda private: np.savez(private, **features))
+            _write_record(record, {n: _plain(m) for n, m in found.items()})
+
+        return one
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """An entrant's score by metric, with the cards that say what the numbers are."""
+
+    values: Mapping[str, Score]
+    cards: Mapping[str, MetricCard]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Turns an entrant's records into Scores; an item is (entrant, clip ids)."""
+
+    run: Path
+    metrics: tuple[tuple[str, Backbone], ...]
+    weights: Weights
+
+    def open(self) -> Callable[[tuple[Entrant, tuple[str, ...]]], Scores]:
+        """See Job."""
+        made = [catalog.metric(name)(backbone, self.weights) for name, backbone in self.metrics]
+
+        def one(item: tuple[Entrant, tuple[str, ...]]) -> Scores:
+            entrant, clips = item
+            rows = [read_measurements(entrant.folder(self.run, "work"), clip) for clip in clips]
+            values = {m.card.name: m.aggregate([row[m.card.name] for row in rows]) for m in made}
+            return Scores(values, {m.card.name: m.card for m in made})
+
+        return one
+
+
+def read_measurements(folder: Path, clip: str) -> dict[str, Measurement]:
+    """Return a clip's measurements by metric, features included."""
+    record = folder / f"{clip}.measured.json"
+    stored = json.loads(record.read_text())
+    features: dict[str, dict[str, Any]] = {}
+    if record.with_suffix(".npz").exists():
+        with np.load(record.with_suffix(".npz"), allow_pickle=False) as arrays:
+            for key in arrays.files:
+                name, _, part = key.partition("/")
+                features.setdefault(name, {})[part] = arrays[key]
+    return {n: Measurement(**row, features=features.get(n)) for n, row in stored.items()}
+
+
+def generation_speed(folder: Path, clip: str) -> float | None:
+    """Return a clip's generated frames per second, None if it was not generated."""
+    record = folder / f"{clip}.generated.json"
+    if not record.exists():
+        return None
+    made = json.loads(record.read_text())
+    return float(made["frames"] / made["seconds"])
+
+
+def _load(entrant: Entrant) -> Method:
+    kind = catalog.method(entrant.method)
+    method = kind(config.validated(kind.Config, entrant.config, entrant.method))
+    if entrant.model is not None:
+        method.load(entrant.model)
+    return method
+
+
+def _measure(metrics: list[Metric], item: Measured, run: Path) -> dict[str, Measurement]:
+    sample = item.ask.sample
+    truth = prepare.load(item.ask.truth)
+    pair = Pair(
+        clip_id=sample.id,
+        generated=media.read_clip(item.entrant.folder(run, "clips") / f"{sample.id}.mp4"),
+        reference=Clip(truth.frames, truth.audio),
+        speaker=sample.speaker,
+        emotion=sample.emotion,
+        level=sample.level,
+    )
+    return {m.card.name: _score(m, pair) for m in metrics}
+
+
+def _score(metric: Metric, pair: Pair) -> Measurement:
+    try:
+        if pair.length < metric.card.min_frames:
+            raise Unscorable(f"{pair.length} frames; {metric.card.name} needs {metric.card.min_frames}")
+        if metric.card.needs_audio and pair.generated.audio is None:
+            raise Unscorable("no sound track")
+        return metric.measure(pair)
+    except (Unscorable, BadInput) as error:
+        return Measurement(pair.clip_id, None, str(error), None, pair.speaker, pair.emotion, pair.level)
+
+
+def _unscored(metrics: list[Metric], item: Measured) -> dict[str, Measurement]:
+    s = item.ask.sample
+    reason = f"not generated: {item.failed}"
+    return {
+        m.card.name: Measurement(s.id, None, reason, None, s.speaker, s.emotion, s.level) for m in metrics
+    }
+
+
+def _plain(measurement: Measurement) -> dict[str, Any]:
+    kept = [f.name for f in fields(measurement) if f.name != "features"]
+    return {name: getattr(measurement, name) for name in kept}
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> None:
+    def build(private: Path) -> None:
+        private.write_text(json.dumps(record), encoding="utf-8")
+
+    write_whole(path, build)

@@ -1,0 +1,129 @@
+"""From a pair to a Measurement, and from Measurements to a Score: shared by all metrics.
+
+Every Score has a 95 % interval. A mean over clips gets a percentile bootstrap that draws whole speakers, as
+clips of one speaker are not independent; an accuracy gets Wilson's interval (Wilson 1927). Neither depends on
+the order of the clips. Set metrics (FID, KID) make their own intervals.
+"""
+
+from collections.abc import Sequence
+from math import isfinite, nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Measurement, Pair, Score, Unscorable
+
+REPLICATES = 1000
+SEED = 2020
+Z95 = 1.959963984540054
+
+
+def measurement(pair: Pair, value: float, detail: str | None = None) -> Measurement:
+    """Return `value` as this pair's Measurement, with its labels; Unscorable if it is not a finite number."""
+    if not isfinite(value):
+        raise Unscorable(f"the score is {value}, not a finite number")
+    return Measurement(
+        pair.clip_id,
+        value=float(value),
+        speaker=pair.speaker,
+        emotion=pair.emotion,
+        level=pair.level,
+        detail=detail,
+    )
+
+
+def feature_measurement(
+    pair: Pair, features: dict[str, NDArray[np.float32]], detail: str | None = None
+) -> Measurement:
+    """Return a set metric's Measurement: features {"generated": (n, D), "reference": (n, D)}, with labels."""
+    return Measurement(
+        pair.clip_id,
+        features=features,
+        speaker=pair.speaker,
+        emotion=pair.emotion,
+        level=pair.level,
+        detail=detail,
+    )
+
+
+def require_frames(pair: Pair, minimum: int) -> None:
+    """Raise Unscorable, with both numbers, when the pair is shorter than `minimum` frames."""
+    if pair.length < minimum:
+        raise Unscorable(f"{pair.length} frames, fewer than the {minimum} that this metric needs")
+
+
+def require_same_size(pair: Pair) -> None:
+    """Raise Unscorable, naming both sizes, when the clips' frames differ in height or width."""
+    generated, reference = (c.frames.shape[1:3] for c in (pair.generated, pair.reference))
+    if generated != reference:
+        sizes = " and ".join(f"{width}x{height}" for height, width in (generated, reference))
+        raise Unscorable(f"generated and reference frames differ in size: {sizes} (width x height)")
+
+
+def mean_score(measurements: Sequence[Measurement]) -> Score:
+    """Return the unweighted mean over scored clips, with `bootstrap_interval`; NaN when none is scored."""
+    scored = scored_in_order(measurements)
+    if not scored:
+        return empty_score(measurements)
+    values = np.array([m.value for m in scored], np.float64)
+    low, high = bootstrap_interval(values, [m.speaker for m in scored])
+    return Score(float(values.mean()), low, high, len(scored), len(measurements) - len(scored))
+
+
+def accuracy_score(measurements: Sequence[Measurement]) -> Score:
+    """Return the percentage of right clips, with Wilson's interval in percent; NaN when none is scored.
+
+    Each scored value is 100.0 (right) or 0.0 (wrong); ValueError otherwise.
+    """
+    scored = scored_in_order(measurements)
+    if not scored:
+        return empty_score(measurements)
+    wrong_kind = [m for m in scored if m.value not in (0.0, 100.0)]
+    if wrong_kind:
+        raise ValueError(
+            f"{wrong_kind[0].clip_id}: an accuracy's value is 0 or 100, not {wrong_kind[0].value}"
+        )
+    right = sum(m.value == 100.0 for m in scored)
+    low, high = wilson_interval(right, len(scored))
+    value = 100.0 * right / len(scored)
+    return Score(value, 100.0 * low, 100.0 * high, len(scored), len(measurements) - len(scored))
+
+
+def empty_score(measurements: Sequence[Measurement]) -> Score:
+    """Return the Score of a set of which nothing could be scored: NaN, n = 0."""
+    return Score(nan, nan, nan, 0, len(measurements))
+
+
+def scored_in_order(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return the scored measurements by clip id, so that no result depends on the order of arrival."""
+    return sorted((m for m in measurements if m.scored), key=lambda m: m.clip_id)
+
+
+def bootstrap_interval(
+    values: NDArray[np.float64], speakers: Sequence[str | None], seed: int = SEED
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean of values (N,), resampling speakers, not clips.
+
+    Clips are resampled one by one where a speaker is unknown or there is only one: the interval then speaks
+    of further clips, not of further speakers. NaN for fewer than two clips. 1000 seeded replicates.
+    """
+    if len(values) < 2:
+        return nan, nan
+    known = None not in speakers and len(set(speakers)) > 1
+    clusters = (
+        np.unique([str(s) for s in speakers], return_inverse=True)[1] if known else np.arange(len(values))
+    )
+    counts = np.bincount(clusters)
+    sums = np.bincount(clusters, weights=values)
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(REPLICATES, len(counts)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion, in 0..1; `trials` is at least 1."""
+    share, z2 = successes / trials, Z95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return max(0.0, centre - half), min(1.0, centre + half)
