@@ -51,7 +51,7 @@ class Config(BaseModel):
     residuals: int = Field(0, ge=0)  # residual convolutions after each stage
     augment: float = Field(0.8, ge=0, le=1)  # EmoGen's group probability
 
-    # Perceptual loss: the bundled trunk costs 0.4 G multiply-adds a frame, so tiny looks at one frame a window.
+    # Perceptual loss: the bundled trunk costs 0.4 G multiply-adds a frame; tiny looks at one frame a window.
     perceptual: Trunk = "embedded"
     perceptual_frames: int = Field(1, ge=1, le=5)
 

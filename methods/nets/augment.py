@@ -22,7 +22,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """One colour change a window: scalars (B,), `order` (B, 3) channels, `shift` (B, 3), noise (B, 3, S, S)."""
+    """One colour change a window: scalars (B,), `order` and `shift` (B, 3), `noise` (B, 3, S, S)."""
 
     brightness: Float32
     contrast: Float32

@@ -4,9 +4,9 @@ No batch statistics anywhere: a clip's frames must not depend on what else is in
 averaged over workers must equal one worker's.
 """
 
+from itertools import pairwise
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 SLOPE = 0.2
@@ -66,7 +66,7 @@ class MelEncoder(nn.Module):
         super().__init__()
         channels = (1, width, 2 * width, 4 * width, 8 * width)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(8 * width, 16 * width, (5, 1)))  # 80x16 -> 5x1 -> 1x1
 
@@ -93,5 +93,3 @@ def frozen(module: nn.Module) -> nn.Module:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module
-
-

@@ -1,10 +1,12 @@
 """The emotion discriminator: which emotion do these consecutive frames show?
 
-After Eskimez et al. 2022 at Phan et al.'s 64x64 px: five 3x3 convolutions of stride 2 a frame, a linear layer,
-an LSTM over the frames, the last step classifies. Its linear layer takes 512x2x2 = 2048 values at 64 px.
+After Eskimez et al. 2022 at Phan et al.'s 64x64 px: five 3x3 convolutions of stride 2 a frame, a linear
+layer, an LSTM over the frames, the last step classifies. At 64 px the
+linear layer takes 512x2x2 = 2048 values.
 It is a loss, never a judge: the metrics have their own.
 """
 
+from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ class EmotionCritic(nn.Module):
         super().__init__()
         channels = (3, width, 2 * width, 4 * width, 8 * width, 8 * width)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(_SLOPE)]
         self.convs = nn.Sequential(*layers)
         self.project = nn.Linear(8 * width * (image_size // 32) ** 2, 8 * width)

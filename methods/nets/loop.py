@@ -5,6 +5,7 @@ the step: a run resumed in the middle equals an undisturbed one bit for bit on a
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,7 +46,7 @@ def train(training: Training, parts: Mapping[str, Stateful], steps: int, step: S
         since.append(step(np.random.default_rng([training.seed, i])))
         if (i + 1) % _REPORT_EVERY == 0 or i + 1 == steps:
             means = {name: float(torch.stack([losses[name] for losses in since]).mean()) for name in since[0]}
-            training.report(i + 1, means, lambda folder, at=i + 1: _keep(folder, at, parts))
+            training.report(i + 1, means, partial(_keep, step=i + 1, parts=parts))
             since = []
 
 
@@ -63,7 +64,9 @@ def _keep(folder: Path, step: int, parts: Mapping[str, Stateful]) -> None:
 def _restore(folder: Path, parts: Mapping[str, Stateful]) -> int:
     state = torch.load(folder / _FILE, map_location="cpu", weights_only=True)
     if set(state["parts"]) != set(parts):
-        raise BadInput(f"{folder}: a checkpoint of {sorted(state['parts'])}, not of {sorted(parts)}; delete it")
+        raise BadInput(
+            f"{folder}: a checkpoint of {sorted(state['parts'])}, not of {sorted(parts)}; delete it"
+        )
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
     return int(state["step"])

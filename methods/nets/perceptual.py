@@ -6,14 +6,13 @@ package's AlexNet is the LPIPS judge and is not used here, but both learned from
 """
 
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
+from itertools import pairwise
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import vgg19
 
-from harness.types import BadInput
 from harness.weights import Weights
 from methods.nets.blocks import frozen
 
@@ -72,33 +71,24 @@ def perceptual_loss(trunk: Trunk) -> PerceptualLoss:
 def _embedded_stages() -> list[nn.Module]:
     first = nn.Sequential(_conv(3, 64), nn.ReLU(), _conv(64, 64), nn.ReLU())
     second = nn.Sequential(BlurredPool(64), _conv(64, 128), nn.ReLU(), _conv(128, 128), nn.ReLU())
-    stored = torch.load(_bundled_vgg(), map_location="cpu", weights_only=True)
-    names = {"0": "net.slice1.0", "2": "net.slice1.2"}
-    first.load_state_dict({f"{i}.{p}": stored[f"{n}.{p}"] for i, n in names.items() for p in ("weight", "bias")})
-    names = {"1": "net.slice2.6", "3": "net.slice2.8"}
-    second.load_state_dict({f"{i}.{p}": stored[f"{n}.{p}"] for i, n in names.items() for p in ("weight", "bias")})
+    stored = Weights().state_dict("st-lpips-vgg")
+    names = {"0.0": "slice1.0", "0.2": "slice1.2", "1.1": "slice2.6", "1.3": "slice2.8"}
+    trunk = nn.Sequential(first, second)
+    trunk.load_state_dict(
+        {f"{o}.{p}": stored[f"net.{t}.{p}"] for o, t in names.items() for p in ("weight", "bias")}
+    )
     return [first, second]
 
 
-def _bundled_vgg() -> Path:
-    """Find the weights without importing the package, whose import pulls in IPython."""
-    spec = find_spec("stlpips_pytorch")
-    if spec is None or not spec.submodule_search_locations:
-        raise BadInput("perceptual: embedded needs the package stlpips-pytorch; pip install stlpips-pytorch")
-    return Path(spec.submodule_search_locations[0]) / "weights" / "vST0.0" / "vgg_shift_tolerant.pth"
-
-
 def _vgg19_stages() -> list[nn.Module]:
-    from torchvision.models import vgg19
-
     model = vgg19(weights=None)
-    model.load_state_dict(torch.load(Weights().path("vgg19"), map_location="cpu", weights_only=True))
+    model.load_state_dict(Weights().state_dict("vgg19"))
     layers = list(model.features.children())
     for layer in layers:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False  # a tap at a convolution must not be overwritten by the ReLU after it
     starts = (0, *(tap + 1 for tap in _VGG19_TAPS))
-    return [nn.Sequential(*layers[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [nn.Sequential(*layers[a:b]) for a, b in pairwise(starts)]
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -76,7 +76,9 @@ class WindowSampler:
 
     def __init__(self, data: TrainingData, emotions: Sequence[str], size: int, draw: Draw) -> None:
         if data.size != size:
-            raise BadInput(f"image_size: {size}, but the clips are prepared at {data.size} px; make them equal")
+            raise BadInput(
+                f"image_size: {size}, but the clips are prepared at {data.size} px; make them equal"
+            )
         self.size, self.plan = size, draw
         self._load = lru_cache(_CLIPS_IN_MEMORY)(_load_clip)
         chosen = [s == "train" and e in emotions for s, e in zip(data.splits, data.emotions, strict=True)]
@@ -85,8 +87,8 @@ class WindowSampler:
         kept = [i for i, count in starts.items() if count >= draw.per_clip]
         if not kept:
             raise BadInput(
-                f"data: of {len(data.clips)} clips none is for training, with sound, in {', '.join(emotions)} "
-                f"and at least {draw.length + draw.per_clip - 1} frames long"
+                f"data: of {len(data.clips)} clips none is for training, with sound, in "
+                f"{', '.join(emotions)} and at least {draw.length + draw.per_clip - 1} frames long"
             )
         self.paths = [data.clips[i] for i in kept]
         self._starts = [starts[i] for i in kept]
@@ -106,7 +108,9 @@ class WindowSampler:
         moments = rng.random(plan.clips)
         colours = draw_colours(rng, plan.clips * plan.per_clip, self.size, plan.augment)
         mine = range(rank, plan.clips, world)
-        windows = [self._window(int(clips[i]), int(s), others[i], moments[i]) for i in mine for s in starts[i]]
+        windows = [
+            self._window(int(clips[i]), int(s), others[i], moments[i]) for i in mine for s in starts[i]
+        ]
         batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
         pictures = torch.cat([batch.target, batch.reference[:, None]], 1).float() / 255
         owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)

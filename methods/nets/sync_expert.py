@@ -2,11 +2,12 @@
 
 After Wav2Lip (Prajwal et al. 2020; Phan et al. eq. 4-5): two encoders, embeddings after ReLU, their cosine is
 a probability, trained with binary cross-entropy on real clips, frozen while a generator trains against it.
-At 64 px the lower half is 32x64 and its last map 2x2, so that the last kernel is 2 (METHODS.md, "Sync expert").
+At 64 px the lower half is 32x64 and its last map 2x2, so the last kernel is 2 (METHODS.md, "Sync expert").
 GroupNorm stands where Wav2Lip has BatchNorm, so that a window's score never depends on its batch.
 It is a loss, never a judge: the metrics have their own.
 """
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -26,7 +27,7 @@ class SyncExpert(nn.Module):
         channels = (3 * FRAMES, width, 2 * width, 4 * width, 8 * width, 16 * width)
         strides = ((1, 2), (2, 2), (2, 2), (2, 2), (2, 2))
         layers: list[nn.Module] = []
-        for inputs, outputs, stride in zip(channels, channels[1:], strides, strict=False):
+        for (inputs, outputs), stride in zip(pairwise(channels), strides, strict=True):
             layers += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.GroupNorm(4, outputs), nn.ReLU()]
         last = image_size // 32  # S/2 x S, halved to S/32 x S/32
         self.face = nn.Sequential(*layers, nn.Conv2d(16 * width, 16 * width, last))
@@ -45,13 +46,14 @@ def sync_loss(expert: SyncExpert, frames: Tensor, mel: Tensor) -> Tensor:
     return -torch.log((face * speech).sum(1).clamp_min(_SMALLEST)).mean()
 
 
-def expert_loss(face: Tensor, speech: Tensor, per_clip: int) -> Tensor:
-    """Return balanced binary cross-entropy of embeddings (clips * per_clip, D), windows of a clip together.
+def expert_loss(embeddings: tuple[Tensor, Tensor], per_clip: int) -> Tensor:
+    """Return balanced binary cross-entropy of face and speech embeddings (clips * per_clip, D).
 
-    Positives are windows with their own sound; negatives are all pairs of different windows of the same
-    clip, Wav2Lip's kind, so that neither speaker nor channel gives the answer away. Each kind weighs a half.
+    A clip's windows lie together. Positives are windows with their own sound; negatives are all
+    pairs of different windows of one clip, Wav2Lip's kind, so that neither speaker nor channel gives the
+    answer away. Each kind weighs a half.
     """
-    face, speech = face.unflatten(0, (-1, per_clip)), speech.unflatten(0, (-1, per_clip))
+    face, speech = (x.view(-1, per_clip, x.shape[1]) for x in embeddings)
     cosine = torch.einsum("cvd,csd->cvs", face, speech)
     same = torch.eye(per_clip, dtype=torch.bool, device=cosine.device).expand_as(cosine)
     positive = -torch.log(cosine[same].clamp_min(_SMALLEST)).mean()
