@@ -94,6 +94,11 @@ class MethodEntry(Strict):
         return self.label or self.name.rpartition(".")[2]
 
 
+DEFAULT_CONTROLS = tuple(
+    MethodEntry(name=name, config={"frames": 5} if name == "shifted_audio" else {}) for name in CONTROLS
+)
+
+
 class Resources(Strict):
     """What one trial may use. `workers` > 1 trains each trial with Ray Train on that many processes."""
 
@@ -110,7 +115,7 @@ class Sweep(Strict):
     data: Data
     training_data: Data | None = None
     methods: list[MethodEntry]
-    controls: list[MethodEntry] = [MethodEntry(name=name) for name in CONTROLS]
+    controls: list[MethodEntry] = [*DEFAULT_CONTROLS]
     metrics: list[str]
     backbones: Literal["embedded", "reference"] = "embedded"
     metric_backbones: dict[str, Literal["embedded", "reference"]] = {}

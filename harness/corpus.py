@@ -66,6 +66,7 @@ def draw(pool: Executor, data: Data, store: Store) -> Path:
         raise BadInput(f'data.root is missing: the reader "{data.reader}" reads a folder of yours')
     spec = synthetic.SynthSpec(**data.synthetic.model_dump())
     root = store.path("corpora", [synthetic.CORPUS_VERSION, data.synthetic.model_dump()])
+    synthetic.write_description(spec, root)
     outcomes = pool.map(Draw(root), synthetic.plan(spec), "embedded corpus: drawing clips")
     if broken := [o.reason for o in outcomes if o.reason]:
         raise BadInput(f"{root}: {len(broken)} clips could not be drawn; the first: {broken[0]}")

@@ -75,7 +75,8 @@ class ActorPool:
         todo = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)][::-1]
         step = self._progress.start(label, len(items))
         key, shared = uuid.uuid4().hex, ray.put(job)
-        idle, running = list(self._actors), {}
+        idle = list(self._actors)
+        running: dict[Any, tuple[list[int], Any]] = {}
         while todo or running:
             while todo and idle:
                 chunk, actor = todo.pop(), idle.pop()

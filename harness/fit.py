@@ -5,6 +5,7 @@ Ray Tune and Ray Train (`tune`, `train`) only put their own report and their own
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog, config
 from harness.contracts import Method, Training, TrainingData, keep_model
 from harness.store import Store, code_version, write_whole
+from harness.weights import Weights
 
 if TYPE_CHECKING:
     import torch
 
 CURVE_FILE = "curve.json"
+SECONDS_FILE = "seconds.json"
 Sink = Callable[[int, Mapping[str, float], Callable[[Path], None] | None], None]
 
 
@@ -62,6 +65,11 @@ def read_curve(folder: Path) -> list[tuple[int, dict[str, float]]]:
     return [(step, losses) for step, losses in json.loads((folder / CURVE_FILE).read_text())]
 
 
+def read_seconds(folder: Path) -> float:
+    """Return how long a stage's training took, when it was trained."""
+    return float(json.loads((folder / SECONDS_FILE).read_text()))
+
+
 @dataclass(frozen=True, slots=True)
 class FitSpec:
     """All that one training needs, picklable. `data_id` names the prepared data and split by content."""
@@ -75,6 +83,7 @@ class FitSpec:
     threads: int
     device: str
     store: Store
+    weights: Weights
 
     def with_params(self, params: Mapping[str, Any]) -> "FitSpec":
         """Return the same training with some config values replaced."""
@@ -106,6 +115,7 @@ class FitSpec:
             artefacts=self.artefacts,
             report=report,
             seed=self.seed,
+            weights=self.weights,
             device=self.device,
             threads=self.threads,
             **place,
@@ -113,7 +123,7 @@ class FitSpec:
 
     def _origin(self) -> list[Any]:
         module = self.method if "." in self.method else "methods"
-        code = code_version(module, "harness.audio", "harness.prepare", "harness.types")
+        code = code_version(module, "harness.audio", "harness.fit", "harness.prepare", "harness.types")
         return [self.method, self.data_id, self.seed, code]
 
 
@@ -123,7 +133,9 @@ def run_stage(spec: FitSpec, stage: str) -> Path:
     def build(folder: Path) -> None:
         folder.mkdir()
         curve = Curve(f"{spec.method} stage {stage}")
+        started = time.monotonic()
         spec.build().run_stage(stage, spec.training(curve), folder)
+        (folder / SECONDS_FILE).write_text(json.dumps(round(time.monotonic() - started, 1)))
         curve.save(folder)
 
     return spec.store.make(spec.stage_path(stage), build)

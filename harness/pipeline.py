@@ -74,17 +74,18 @@ class Run:
         sweep = self.sweep
         with self.record.phase("data"):
             tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
-            self.record.corpus("split", tested_on)
+            unasked = protocol.without_reference(tested_on.samples, tested_on.files, sweep.data.reference)
+            self.record.corpus("split", tested_on, unasked)
             trained_on = tested_on
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
-            tested = protocol.choose_test(usable, sweep.data.test_clips)
+            askable = [s for s in usable if s.id not in unasked]
+            tested = protocol.choose_test(askable, sweep.data.test_clips)
             if not tested:
-                raise BadInput(
-                    f"{self.out}: no usable clip in the test split; see split.unusable in run.json"
-                )
+                first = next(iter(unasked.values()), "see split.unusable in run.json")
+                raise BadInput(f"{self.out}: no clip of the test split can be used: {first}")
             asked = protocol.asks(tested, usable, tested_on.files, sweep.data.reference, sweep.seed)
             tables.write_samples(self.out, asked)
         return asked, trained_on
@@ -105,7 +106,7 @@ class Run:
                     self.record.failure(what, outcome.reason or "", outcome.crash)
                     return None
                 done[stage] = outcome.value
-                self.record.stage(entry.title, stage, read_curve(outcome.value))
+                self.record.stage(entry.title, stage, outcome.value)
         return replace(spec, artefacts=done)
 
     def _spec(self, entry: MethodEntry, trained_on: Corpus) -> FitSpec:
@@ -119,6 +120,7 @@ class Run:
             threads=self.sweep.resources.threads,
             device="cuda" if self.sweep.resources.gpus else "cpu",
             store=self.store,
+            weights=self.weights,
         )
 
     def _trials(self, entry: MethodEntry, spec: FitSpec | None) -> None:
@@ -185,5 +187,6 @@ class Run:
             raise BadInput(
                 f"{self.out}: scores could not be aggregated: {lost[0].reason}\n{lost[0].crash or ''}"
             )
-        self.record.metrics(scores[0].value.cards)
-        tables.write_results(self.out, self.record, self.entrants, clips, [o.value for o in scores])
+        found = [outcome.value for outcome in scores if outcome.value is not None]
+        self.record.metrics(found[0].cards)
+        tables.write_results(self.out, self.record, self.entrants, clips, found)

@@ -4,13 +4,16 @@ A prepared clip is square face crops at 25 frames/s with 16 kHz sound on the sam
 (file, face policy, size) and kept in the store as one uncompressed .npz.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Audio, BadInput, Frames
+from harness import faces, media
+from harness.faces import Detector, Policy
+from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, Frames, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,54 @@ class PreparedClip:
     audio: Audio | None
     landmarks: NDArray[np.float32]
     mask: NDArray[np.bool_]
+
+
+def prepare(sample: Sample, policy: Policy, size: int, detector: Callable[[], Detector]) -> PreparedClip:
+    """Return a sample cropped to (size, size) by a face policy, its sound fitted to the picture's length.
+
+    `detector` is called only where landmarks have to be found. Raises BadInput, naming the file, when it
+    cannot be decoded, shows no face, is not square under policy `none`, or lacks over half of its sound.
+    """
+    audio = media.read_audio(sample.video, sample.audio)
+    frames, landmarks = _cropped(sample, policy, size, detector)
+    if audio is not None:
+        if len(audio) < len(frames) * SAMPLES_PER_FRAME / 2:
+            raise BadInput(
+                f"{sample.audio or sample.video}: {len(audio) / SAMPLE_RATE:.2f} s of sound for "
+                f"{len(frames) / FPS:.2f} s of picture; one of the two is cut off"
+            )
+        audio = media.fit_audio(audio, len(frames))
+    return PreparedClip(frames, audio, landmarks, faces.full_face_mask(landmarks, size))
+
+
+def _cropped(
+    sample: Sample, policy: Policy, size: int, detector: Callable[[], Detector]
+) -> tuple[Frames, NDArray[np.float32]]:
+    if policy.crops:
+        # Two passes, so that a long clip at full size is never in memory.
+        found = faces.track(media.frames_25fps(sample.video), detector(), policy, sample.video)
+        boxes = faces.crop_boxes(found, policy)
+        images = media.frames_25fps(sample.video)
+        frames = np.stack([faces.crop(image, box, size) for image, box in zip(images, boxes, strict=True)])
+        inside = (found - boxes[:, None, :2]) * (size / boxes[:, None, 2:])
+        return frames, inside.astype(np.float32)
+    whole = np.stack(list(media.frames_25fps(sample.video)))
+    height, width = whole.shape[1:3]
+    if height != width:
+        raise BadInput(f"{sample.video}: {width}x{height} is not square; faces: none is for cropped footage")
+    if sample.truth is None:
+        landmarks = faces.track(whole, detector(), policy, sample.video)
+    else:
+        landmarks = _truth(sample.truth, len(whole))
+    return faces.resized(whole, size), (landmarks * (size / width)).astype(np.float32)
+
+
+def _truth(path: Path, frames: int) -> NDArray[np.float32]:
+    with np.load(path, allow_pickle=False) as truth:
+        landmarks: NDArray[np.float32] = truth["landmarks"]
+    if len(landmarks) != frames:
+        raise BadInput(f"{path}: truth of {len(landmarks)} frames beside a clip of {frames}; draw it again")
+    return landmarks
 
 
 def save(path: Path, clip: PreparedClip) -> None:

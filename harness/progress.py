@@ -3,16 +3,13 @@
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TextIO
 
 _QUIET_SECONDS = 30.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """Rewrites one line on a terminal; elsewhere prints a line per finished step and every 30 s."""
-
-    out: TextIO = field(default_factory=lambda: sys.stderr)
+    """Rewrites one line of stderr on a terminal; elsewhere prints a line per finished step and every 30 s."""
 
     def start(self, label: str, total: int, unit: str = "items") -> "Step":
         """Begin a step of `total` units."""
@@ -20,8 +17,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
-        self.out.write(("\r\x1b[K" if self.out.isatty() else "") + text + "\n")
-        self.out.flush()
+        print(("\r\x1b[K" if sys.stderr.isatty() else "") + text, file=sys.stderr, flush=True)
 
 
 @dataclass(slots=True)
@@ -40,15 +36,14 @@ class Step:
         """Count `count` more units as done."""
         self.done += count
         now = time.monotonic()
-        terminal = self.progress.out.isatty()
+        terminal = sys.stderr.isatty()
         if now - self.shown < (0.2 if terminal else _QUIET_SECONDS) or self.done == self.total:
             return
         self.shown = now
         left = (now - self.started) * (self.total - self.done) / max(1, self.done)
         line = f"{self.label}: {self.done}/{self.total} {self.unit}, about {clock(left)} left{note}"
         if terminal:
-            self.progress.out.write("\r\x1b[K" + line)
-            self.progress.out.flush()
+            print("\r\x1b[K" + line, end="", file=sys.stderr, flush=True)
         else:
             self.progress.say(line)
 

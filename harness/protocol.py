@@ -5,7 +5,7 @@ All choices are functions of the samples and the seed, so every method answers t
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,13 +42,13 @@ def choose_test(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
 def asks(
     tested: Sequence[Sample],
     samples: Sequence[Sample],
-    prepared: dict[str, Path],
+    prepared: Mapping[str, Path],
     policy: Literal["neutral", "same_clip"],
     seed: int,
 ) -> list[Ask]:
     """Return the request of every tested sample. `prepared` maps sample ids to files; the rest is unusable.
 
-    Raises BadInput when the policy is `neutral` and a speaker has no neutral clip beside the target.
+    Raises BadInput for a sample without a reference (see `without_reference`).
     """
     usable = [s for s in samples if s.id in prepared]
     made = []
@@ -67,6 +67,16 @@ def asks(
             )
         )
     return made
+
+
+def without_reference(
+    samples: Sequence[Sample], prepared: Mapping[str, Path], policy: Literal["neutral", "same_clip"]
+) -> dict[str, str]:
+    """Return, by id, why a prepared test sample has no reference picture and so cannot be asked for."""
+    if policy == "same_clip":
+        return {}
+    usable = [s for s in samples if s.id in prepared]
+    return {s.id: _no_neutral(s) for s in usable if s.split == "test" and not _neutrals(s, usable)}
 
 
 def request(ask: Ask, control: bool) -> tuple[Request, PreparedClip]:
@@ -92,15 +102,25 @@ def request(ask: Ask, control: bool) -> tuple[Request, PreparedClip]:
 
 
 def _neutral(sample: Sample, usable: Sequence[Sample]) -> Sample:
-    found = [
-        s for s in usable if s.speaker == sample.speaker and s.emotion == "neutral" and s.id != sample.id
-    ]
-    if not found or sample.speaker is None:
-        raise BadInput(
-            f"{sample.video}: speaker {sample.speaker} has no other neutral clip for the reference picture; "
-            "set data.reference: same_clip, or add one"
-        )
+    found = _neutrals(sample, usable)
+    if not found:
+        raise BadInput(_no_neutral(sample))
     return min(found, key=lambda s: _lot(sample.id + s.id))
+
+
+def _neutrals(sample: Sample, usable: Sequence[Sample]) -> list[Sample]:
+    """The neutral clips of the same, known speaker, without the sample itself."""
+    if sample.speaker is None:
+        return []
+    same = [s for s in usable if s.speaker == sample.speaker and s.id != sample.id]
+    return [s for s in same if s.emotion == "neutral"]
+
+
+def _no_neutral(sample: Sample) -> str:
+    return (
+        f"{sample.video}: speaker {sample.speaker} has no other neutral clip for the reference picture; "
+        "set data.reference: same_clip, or add one"
+    )
 
 
 def _other_audio(sample: Sample, usable: Sequence[Sample]) -> Sample | None:

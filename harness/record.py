@@ -17,6 +17,7 @@ from harness import catalog, results
 from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
+from harness.fit import read_curve, read_seconds
 from harness.store import digest
 from harness.trials import TrialResult
 from harness.types import BadInput
@@ -65,7 +66,10 @@ class Record:
             "seeds": {"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
             "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
             "git": _git_revision(),
-            "reference": {"policy": sweep.data.reference, "frame": "first frame of the reference clip"},
+            "reference": {
+                "policy": sweep.data.reference,
+                "frame": "the first frame of the clip that clips.csv names",
+            },
             "faces": sweep.data.faces,
             "backbones": sweep.backbones,
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
@@ -93,8 +97,8 @@ class Record:
         self.fields["times"][name] = round(self.fields["times"].get(name, 0.0) + took, 1)
         self.write()
 
-    def corpus(self, key: str, corpus: Corpus) -> None:
-        """Note a corpus: its split, its speakers, what could not be used."""
+    def corpus(self, key: str, corpus: Corpus, unasked: Mapping[str, str] | None = None) -> None:
+        """Note a corpus: its split, its speakers, what could not be used, what could not be tested."""
         usable = [s for s in corpus.samples if s.id in corpus.files]
         self.fields[key] = {
             "reader": corpus.name,
@@ -104,7 +108,7 @@ class Record:
                 name: sorted({s.speaker for s in usable if s.split == name and s.speaker is not None})
                 for name in ("train", "val", "test")
             },
-            "unusable": dict(sorted(corpus.unusable.items())),
+            "unusable": dict(sorted({**corpus.unusable, **(unasked or {})}.items())),
         }
         self.write()
 
@@ -131,10 +135,12 @@ class Record:
             self.failure(f"{title} {trial}", result.reason or "")
         self.write()
 
-    def stage(self, title: str, stage: str, points: list[tuple[int, dict[str, float]]]) -> None:
-        """Note a stage that all trials of a method share, and its curve."""
-        self.fields["stages"].append({"method": title, "stage": stage, "shared_by_all_trials": True})
-        self.curve(title, results.NO_TRIAL, stage, points)
+    def stage(self, title: str, stage: str, folder: Path) -> None:
+        """Note a stage that all trials of a method share, what it took when it was trained, and its curve."""
+        self.fields["stages"].append(
+            {"method": title, "stage": stage, "seconds": read_seconds(folder), "shared_by_all_trials": True}
+        )
+        self.curve(title, results.NO_TRIAL, stage, read_curve(folder))
 
     def failure(self, what: str, reason: str, crash: str | None = None) -> None:
         """Note something that should have worked; a run with failures exits with 1."""

@@ -47,13 +47,16 @@ def write_results(
         who = {"run": record.fields["name"], "method": entrant.title, "trial": entrant.trial}
         folder = entrant.folder(out, "work")
         measured = [read_measurements(folder, clip) for clip in clips]
-        speeds = [generation_speed(folder, clip) for clip in clips]
         for name, score in found.values.items():
             table.append({**who, **_score_row(found.cards[name], score)})
             per_clip += [{**who, **_clip_row(name, row[name])} for row in measured]
+        if record.fields["methods"][entrant.title]["control"]:
+            continue  # a control reads its clip: it has no speed of generation
+        speeds = [generation_speed(folder, clip) for clip in clips]
         table.append({**who, **_score_row(FPS_CARD, _speed_score(speeds))})
         per_clip += [
-            {**who, "clip": c, "metric": "fps", "value": s} for c, s in zip(clips, speeds, strict=True)
+            {**who, "clip": clip, "metric": "fps", "value": speed}
+            for clip, speed in zip(clips, speeds, strict=True)
         ]
     results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
     results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, per_clip)

@@ -22,6 +22,7 @@ from harness.fit import FitSpec, fit, read_curve
 from harness.progress import Progress, Step
 from harness.train import fit_on_workers
 from harness.trials import TrialPlan, TrialResult, ordered, trial_count
+from harness.types import BadInput
 
 _CRASH_RETRIES = 2
 
@@ -67,7 +68,7 @@ def _trial(spec: FitSpec, workers: int, gpus: float, params: Mapping[str, Any]) 
             reason = str(error)
     points = read_curve(chosen.model_path()) if reason is None else [(0, {})]
     step, losses = points[-1]
-    tune.report({"step": step, **losses, "reason": reason})
+    tune.report({"step": step, **losses, "reason": reason, "finished": True})
 
 
 def _train(spec: FitSpec, workers: int, gpus: float) -> None:
@@ -130,15 +131,20 @@ def _result(spec: FitSpec, result: Any) -> TrialResult:
     model = spec.with_params(params).model_path()
     if result.error is not None:
         return TrialResult(params, "failed", str(result.error).strip().splitlines()[-1], None)
-    reason = (result.metrics or {}).get("reason")
-    if reason is not None:
-        return TrialResult(params, "failed", reason, None)
+    last = result.metrics or {}
+    if last.get("reason") is not None:
+        return TrialResult(params, "failed", last["reason"], None)
+    if last.get("finished") and not model.exists():
+        raise BadInput(
+            f"{model}: the model of a finished trial is not in the store: it was deleted, or the code has "
+            "changed since; run again without --resume"
+        )
     if not model.exists():
         return TrialResult(params, "stopped", "stopped early by the scheduler", None)
     return TrialResult(params, "done", None, model)
 
 
-class _Line(tune.Callback):
+class _Line(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Feeds the project's own progress line."""
 
     def __init__(self, step: Step) -> None:

@@ -64,6 +64,12 @@ class Weights:
         self.path(name)
         return self._digests[name]
 
+    def label(self, title: str, *names: str) -> str:
+        """Return `title` as a card shows it: marked if a file among `names` is not the published one."""
+        for name in names:
+            self.path(name)
+        return title + (" [unverified]" if self.unverified.intersection(names) else "")
+
     def state_dict(self, name: str) -> "dict[str, Tensor]":
         """Return the tensors of a .pth, .model or .safetensors file, on the CPU; no pickled code is run."""
         path = self.path(name)

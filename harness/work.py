@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from harness import catalog, config, media, prepare
 from harness.contracts import Backbone, Method, Metric, MetricCard
 from harness.datasets import synthetic
-from harness.faces import Policy
+from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_stage
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
@@ -49,7 +50,9 @@ class Prepare:
     def open(self) -> Callable[[Sample], Path]:
         """See Job."""
         cv2.setNumThreads(1)
-        detector = self.policy.detector(self.weights)
+        detector = cache(lambda: mediapipe_detector(self.policy, self.weights))
+        if self.policy.crops:
+            detector()  # a missing detector file is one error, not one a clip
         code = code_version("harness.media", "harness.faces", "harness.prepare")
 
         def one(sample: Sample) -> Path:
@@ -152,7 +155,7 @@ class Measure:
             if record.exists():
                 return
             found = _unscored(made, item) if item.failed else _measure(made, item, self.run)
-            features = {
+            features: dict[str, Any] = {
                 f"{name}/{key}": array
                 for name, m in found.items()
                 for key, array in (m.features or {}).items()

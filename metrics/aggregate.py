@@ -2,7 +2,7 @@
 
 Every Score has a 95 % interval. A mean over clips gets a percentile bootstrap that draws whole speakers, as
 clips of one speaker are not independent; an accuracy gets Wilson's interval (Wilson 1927). Neither depends on
-the order of the clips. Set metrics (FID, KID) make their own intervals.
+the order of the clips. Set metrics (FID, KID), which are no means over clips, get a delete-a-group jackknife.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from harness.types import Measurement, Pair, Score, Unscorable
 
@@ -127,3 +128,33 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def deletion_groups(scored: Sequence[Measurement]) -> NDArray[np.bool_]:
+    """Return (G, rows) masks of the feature rows of `scored`, clip by clip, that stay without each group.
+
+    A group is a speaker where at least 5 are known; else clips are dealt into at most 10 groups. A group is
+    left out of generated and reference rows alike, which every clip has in equal number.
+    """
+    speakers = [m.speaker for m in scored]
+    if None not in speakers and len(set(speakers)) >= 5:
+        groups = np.unique([str(s) for s in speakers], return_inverse=True)[1]
+    else:
+        groups = np.arange(len(scored)) % 10
+    row_groups = np.repeat(groups, [len(m.features["generated"]) for m in scored if m.features is not None])
+    masks: NDArray[np.bool_] = row_groups != np.unique(groups)[:, None]
+    return masks if len(masks) > 1 else masks[:0]
+
+
+def jackknife_interval(value: float, left_out: NDArray[np.float64]) -> tuple[float, float]:
+    """Return value -+ Student's t times the delete-a-group jackknife's standard error; NaN below two groups.
+
+    left_out: (G,) the metric without each group. Chosen over a bootstrap because the repeated rows of a
+    bootstrap sample lower the rank of a covariance, which Frechet distances mistake for a difference.
+    """
+    groups = len(left_out)
+    if groups < 2:
+        return nan, nan
+    error = sqrt((groups - 1) / groups * float(((left_out - left_out.mean()) ** 2).sum()))
+    half = float(stdtrit(groups - 1, 0.975)) * error
+    return value - half, value + half

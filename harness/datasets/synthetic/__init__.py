@@ -1,6 +1,15 @@
 """The embedded corpus: drawn, speaking, emotional faces in CREMA-D's layout, with their truth."""
 
 from .spec import CORPUS_VERSION, SENTENCES, ClipPlan, SynthSpec, plan
-from .write import render, write_corpus
+from .write import render, write_corpus, write_description
 
-__all__ = ["CORPUS_VERSION", "SENTENCES", "ClipPlan", "SynthSpec", "plan", "render", "write_corpus"]
+__all__ = [
+    "CORPUS_VERSION",
+    "SENTENCES",
+    "ClipPlan",
+    "SynthSpec",
+    "plan",
+    "render",
+    "write_corpus",
+    "write_description",
+]

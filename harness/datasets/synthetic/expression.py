@@ -39,7 +39,7 @@ EMOTION_UNITS = {
     "NEU": {},
     "HAP": {"AU6": 0.9, "AU12": 1.0, "AU25": 0.45, "AU7": 0.25, "AU1": 0.1, "AU2": 0.1},
     "SAD": {"AU1": 1.0, "AU4": 0.35, "AU15": 1.0, "AU17": 0.7, "AU43": 0.22},
-    "ANG": {"AU4": 1.0, "AU5": 0.65, "AU7": 0.8, "AU23": 0.9, "AU9": 0.12, "AU17": 0.15},
+    "ANG": {"AU4": 1.0, "AU5": 0.5, "AU7": 0.8, "AU23": 0.9, "AU9": 0.12, "AU17": 0.15},
     "FEA": {"AU1": 1.0, "AU2": 0.75, "AU4": 0.4, "AU5": 1.0, "AU20": 0.95, "AU25": 0.5, "AU26": 0.2},
     "DIS": {"AU9": 1.0, "AU10": 0.85, "AU15": 0.45, "AU17": 0.45, "AU4": 0.4, "AU7": 0.6, "AU6": 0.2},
 }
@@ -51,7 +51,7 @@ EMOTION_POSE = {  # pitch, yaw, roll in degrees at full intensity; pitch > 0 loo
     "FEA": (3.0, 0.0, -1.5),
     "DIS": (2.0, 3.5, -3.0),
 }
-LEVEL_INTENSITY = {"LO": 0.5, "MD": 0.75, "HI": 1.0, "XX": 0.75}
+LEVEL_INTENSITY = {"LO": 0.55, "MD": 0.75, "HI": 1.0, "XX": 0.75}
 _UNIT = {name: index for index, name in enumerate(AU_NAMES)}
 _SHAPE = {name: index for index, name in enumerate(SHAPE_NAMES)}
 

@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 from harness.types import Frames
 
 from .expression import Performance
-from .eyes import Eye, draw_eye, eye_of
+from .eyes import Eyes, draw_eyes, eyes_of
 from .hair import add_hair
 from .identity import Identity, identity_of
 from .mouth import Lips, draw_mouth, lips_of
-from .paint import Image
+from .paint import Image, Points
 from .plate import plate_image
-from .rig import Motion, Rig, contour, motion_of
+from .rig import Motion, Rig, contour, displacement_fields, motion_of
 from .skin import head_texture
 from .wrinkles import Wrinkles
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class Face:
         self._texture = np.dstack([np.asarray(colour * share, np.uint8), cover])
         self._plate = plate_image(identity, self.side)
         self._skin_points = _skin_points(identity)
+        x, y = self._skin_points.T
+        self._skin_fields = displacement_fields(identity.geometry, x, y)
 
     def draw(self, performance: Performance) -> Drawn:
         """Draw every frame of a performance."""
@@ -52,60 +52,44 @@ class Face:
         frames, landmarks = zip(*drawn, strict=True)
         return Drawn(np.stack(frames), np.stack(landmarks).astype(np.float32))
 
-    def _frame(self, performance: Performance, index: int) -> tuple[Image, Floats]:
+    def _frame(self, performance: Performance, index: int) -> tuple[Image, Points]:
         units, shape = performance.units[index], performance.mouth[index]
         motion = motion_of(performance.pose[index], performance.shift[index], units)
         lips = lips_of(self.identity, units, shape)
-        eyes = [eye_of(self.identity, units, performance.gaze[index], mirror) for mirror in (-1, 1)]
+        eyes = eyes_of(self.identity, units, performance.gaze[index])
+        pixels = self.rig.projector(motion, self.side)
         canvas = self._head(motion, units)
-        for eye in eyes:
-            draw_eye(canvas, self.identity, eye, self.rig, motion)
-        draw_mouth(canvas, self.identity, lips, self.rig, motion)
+        draw_eyes(canvas, self.identity, eyes, pixels)
+        draw_mouth(canvas, self.identity, lips, pixels)
         frame = cv2.resize(canvas, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return frame, self._landmarks(lips, eyes, motion)
 
-    def _head(self, motion: Motion, units: Floats) -> Image:
+    def _head(self, motion: Motion, units: Points) -> Image:
         """Warp the head's texture over the plate and lay the wrinkles on it."""
-        columns, rows = self.rig.inverse_map(motion, self.side)
-        head = cv2.remap(self._texture, columns, rows, cv2.INTER_LINEAR)
+        texels = self.rig.inverse_map(motion, self.side)
+        head = cv2.remap(self._texture, texels, None, cv2.INTER_LINEAR)
         scale = self.size / self.side
-        folds = cv2.remap(
-            self.wrinkles.shading(units),
-            cv2.resize(columns, (self.size, self.size), interpolation=cv2.INTER_AREA) * scale
-            + (scale - 1) / 2,
-            cv2.resize(rows, (self.size, self.size), interpolation=cv2.INTER_AREA) * scale + (scale - 1) / 2,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=128,
-        )
+        small = cv2.resize(texels, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        small = small * np.float32(scale) + np.float32((scale - 1) / 2)
+        folds = cv2.remap(self.wrinkles.shading(units), small, None, cv2.INTER_LINEAR, borderValue=128)
         factor = cv2.cvtColor(cv2.resize(folds, (self.side, self.side)), cv2.COLOR_GRAY2RGB)
-        behind = cv2.cvtColor(255 - head[..., 3], cv2.COLOR_GRAY2RGB)
-        colour = cv2.multiply(np.ascontiguousarray(head[..., :3]), factor, scale=1 / 128)
+        behind = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(head, 3)), cv2.COLOR_GRAY2RGB)
+        colour = cv2.multiply(cv2.cvtColor(head, cv2.COLOR_RGBA2RGB), factor, scale=1 / 128)
         return np.asarray(cv2.add(colour, cv2.multiply(self._plate, behind, scale=1 / 255)), np.uint8)
 
-    def _landmarks(self, lips: Lips, eyes: list[Eye], motion: Motion) -> Floats:
+    def _landmarks(self, lips: Lips, eyes: Eyes, motion: Motion) -> Points:
         """Return the 68 points of one frame in px."""
-        left, right = eyes
-        skin = self.rig.displaced(self._skin_points, motion)
-        brows = [left.brow[[16, 12, 8, 4, 0]], right.brow[[0, 4, 8, 12, 16]]]
-        sockets = [
-            [left.upper[16], left.upper[11], left.upper[5], left.upper[0], left.lower[5], left.lower[11]],
-            [
-                right.upper[0],
-                right.upper[5],
-                right.upper[11],
-                right.upper[16],
-                right.lower[11],
-                right.lower[5],
-            ],
-        ]
-        outer = [*lips.outer_top[[0, 5, 10, 14, 18, 23, 28]], *lips.outer_bottom[[23, 18, 14, 10, 5]]]
-        inner = [*lips.inner_top[[2, 9, 14, 19, 26]], *lips.inner_bottom[[19, 14, 9]]]
-        points = np.concatenate([skin[:17], *brows, skin[17:], *sockets, outer, inner])
-        return self.rig.project(points, motion) * self.size - 0.5
+        skin = self._skin_points + np.tensordot(motion.weights, self._skin_fields, axes=1)
+        (left, right), (low_left, low_right) = eyes.upper, eyes.lower
+        brows = [eyes.brow[0][[16, 12, 8, 4, 0]], eyes.brow[1][[0, 4, 8, 12, 16]]]
+        sockets = [left[[16, 11, 5, 0]], low_left[[5, 11]], right[[0, 5, 11, 16]], low_right[[11, 5]]]
+        outer = [lips.outer_top[[0, 5, 10, 14, 18, 23, 28]], lips.outer_bottom[[23, 18, 14, 10, 5]]]
+        inner = [lips.inner_top[[2, 9, 14, 19, 26]], lips.inner_bottom[[19, 14, 9]]]
+        points = np.concatenate([skin[:17], *brows, skin[17:], *sockets, *outer, *inner])
+        return self.rig.project(points, motion, self.size)
 
 
-def _skin_points(identity: Identity) -> Floats:
+def _skin_points(identity: Identity) -> Points:
     """Return the resting jaw line (17) and nose (9) in canonical coordinates."""
     g = identity.geometry
     line = contour(g, 400)
@@ -125,7 +109,7 @@ def _skin_points(identity: Identity) -> Floats:
     return np.concatenate([jaw, bridge, base])
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def face_of(seed: int, actor: int, size: int) -> Face:
-    """Return a speaker's prepared face; the last two are kept, as clips come speaker by speaker."""
+    """Return a speaker's prepared face; the last few are kept, as clips come speaker by speaker."""
     return Face(identity_of(seed, actor), size)

@@ -37,12 +37,12 @@ CUTS: dict[Hair, Cut] = {
     "short": Cut(0.022, 0.44, 1.0, ragged=0.008),
     "side_part": Cut(0.032, 0.45, 1.0, fringe=0.02, part=0.10),
     "buzz": Cut(0.006, 0.42, 1.0, cover=0.72, ragged=0.003),
-    "curly": Cut(0.050, 0.52, 0.98, fringe=0.015, ragged=0.020, curl=1.0),
+    "curly": Cut(0.055, 0.50, 0.98, fringe=0.015, ragged=0.011, curl=1.0),
     "bald": Cut(0.0, 0.0, 1.0, cover=0.0),
     "long": Cut(0.036, 1.20, 0.90, part=0.02),
     "bob": Cut(0.040, 0.80, 0.88, fringe=0.01, part=-0.07),
     "fringe": Cut(0.034, 0.62, 0.95, fringe=0.105, ragged=0.007),
-    "tied": Cut(0.014, 0.43, 1.0, ragged=0.004),
+    "tied": Cut(0.012, 0.43, 1.0, ragged=0.002),
 }
 
 
@@ -72,16 +72,21 @@ def _mask(identity: Identity, cut: Cut, side: int) -> Image:
         cv2.fillPoly(
             layer, [np.asarray(np.rint(to_texels(points, side) * 16), np.int32)], 255, cv2.LINE_AA, 4
         )
-    if identity.hair == "tied":
-        bun = np.array([0.0, SKULL_TOP - 0.015])
-        centre = np.rint(to_texels(bun[None], side)[0] * 16).astype(int).tolist()
-        cv2.circle(outer, centre, round(0.075 * side * 16), 255, -1, cv2.LINE_AA, 4)
     mask = np.asarray(np.minimum(outer, 255 - window), np.uint8)
-    rough = [_smooth_noise(identity.generator(f"ragged {axis}"), texels, 0.010 * side) for axis in "xy"]
-    x, y = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in texels[::-1]))
+    return np.asarray(cv2.GaussianBlur(_frayed(mask, identity, cut, side), (0, 0), 0.0035 * side), np.uint8)
+
+
+def _frayed(mask: Image, identity: Identity, cut: Cut, side: int) -> Image:
+    """Make the edge uneven: curls bulge in all directions, straight strands end at different heights."""
+    columns, rows = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in mask.shape[::-1]))
     reach = np.float32(cut.ragged * side)
-    ragged = cv2.remap(mask, x + rough[0] * reach, y + rough[1] * reach * 1.4, cv2.INTER_LINEAR)
-    return np.asarray(cv2.GaussianBlur(ragged, (0, 0), 0.0035 * side), np.uint8)
+    across = _smooth_noise(identity.generator("ragged x"), mask.shape, 0.016 * side)
+    if cut.curl:
+        down = _smooth_noise(identity.generator("ragged y"), mask.shape, 0.016 * side)
+        return np.asarray(cv2.remap(mask, columns + across * reach, rows + down * reach, cv2.INTER_LINEAR))
+    ends = _smooth_noise(identity.generator("ragged y"), (1, mask.shape[1]), 0.005 * side)
+    columns = columns + across * np.float32(0.0015 * side)
+    return np.asarray(cv2.remap(mask, columns, rows + ends * reach, cv2.INTER_LINEAR))
 
 
 def _outline(identity: Identity, cut: Cut) -> Floats:

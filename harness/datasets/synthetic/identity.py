@@ -37,7 +37,7 @@ BACKDROPS: tuple[Colour, ...] = (
     (140, 116, 112), (70, 76, 86), (188, 176, 158),
 )  # fmt: skip
 MALE_HAIR: tuple[Hair, ...] = ("short", "side_part", "buzz", "curly", "bald", "fringe")
-FEMALE_HAIR: tuple[Hair, ...] = ("long", "bob", "tied", "curly", "fringe", "side_part")
+FEMALE_HAIR: tuple[Hair, ...] = ("long", "tied", "bob", "fringe", "curly", "side_part")
 BEARDS: tuple[Beard, ...] = ("none", "stubble", "none", "full", "stubble", "goatee")
 MALE_VOICES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "max", "michel", "edward")
 FEMALE_VOICES = ("f1", "f2", "f3", "f4", "f5", "steph", "belinda", "linda", "aunty", "shelby")
@@ -120,7 +120,7 @@ def identity_of(seed: int, actor: int) -> Identity:
     style = styles[(turn // 2 + int(order.integers(len(styles)))) % len(styles)]
     backdrop = (turn + int(order.integers(len(BACKDROPS)))) % len(BACKDROPS)
     generator = np.random.default_rng([seed, actor, crc32(b"identity")])
-    skin = _vary(SKIN_TONES[tone], 5, generator)
+    skin = _vary(SKIN_TONES[tone], 4, generator)
     darkness = tone / (len(SKIN_TONES) - 1)
     age = float(generator.uniform(0, 1))
     return Identity(
@@ -149,7 +149,9 @@ def identity_of(seed: int, actor: int) -> Identity:
 
 
 def _vary(colour: Colour, amount: float, generator: np.random.Generator) -> Colour:
-    red, green, blue = np.clip(np.array(colour) + generator.normal(0, amount, 3), 8, 250).tolist()
+    """Return a colour whose brightness varies by `amount` per cent, and its hue by a quarter of that."""
+    factor = 1 + generator.normal(0, amount) / 100 + generator.normal(0, amount / 4, 3) / 100
+    red, green, blue = np.clip(np.array(colour) * factor, 8, 250).tolist()
     return red, green, blue
 
 
@@ -164,9 +166,9 @@ def _lip_colour(skin: Colour, female: bool, generator: np.random.Generator) -> C
 
 def _hair_colour(darkness: float, age: float, generator: np.random.Generator) -> Colour:
     if age > 0.8:
-        return _vary(HAIR_COLOURS[int(generator.integers(8, 10))], 5, generator)
+        return _vary(HAIR_COLOURS[int(generator.integers(8, 10))], 6, generator)
     choices = 3 if darkness > 0.5 else 8
-    return _vary(HAIR_COLOURS[int(generator.integers(choices))], 5, generator)
+    return _vary(HAIR_COLOURS[int(generator.integers(choices))], 10, generator)
 
 
 def _geometry(female: bool, generator: np.random.Generator) -> Geometry:
@@ -185,7 +187,7 @@ def _geometry(female: bool, generator: np.random.Generator) -> Geometry:
         eye_width=around(0.062 if female else 0.058, 0.08),
         eye_height=around(0.025 if female else 0.022, 0.15),
         eye_tilt=float(generator.uniform(-0.04, 0.16)),
-        brow_y=eye_y - around(0.076 if female else 0.068, 0.10),
+        brow_y=eye_y - around(0.068 if female else 0.061, 0.10),
         brow_thickness=around(0.010 if female else 0.015, 0.25),
         brow_arch=around(0.018 if female else 0.011, 0.4),
         nose_y=around(0.605, 0.02),

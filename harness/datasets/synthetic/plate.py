@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from .identity import Identity
 from .paint import fill, stroke
-from .rig import VIEW_CENTRE, VIEW_SCALE
+from .rig import to_view
 
 Images = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -18,11 +18,6 @@ def plate_image(identity: Identity, side: int) -> Image:
     image = np.asarray(np.clip(_backdrop(identity, side), 0, 255), np.uint8)
     _body(image, identity, side)
     return image
-
-
-def _to_pixels(points: Floats, side: int) -> Floats:
-    view = (points + (0.5, 0.0) - VIEW_CENTRE) * VIEW_SCALE + VIEW_CENTRE
-    return np.asarray(view * side - 0.5)
 
 
 def _backdrop(identity: Identity, side: int) -> Images:
@@ -58,9 +53,9 @@ def _body(image: Image, identity: Identity, side: int) -> None:
     half = np.concatenate([shoulder, [(0.7, 1.4)]])
     cloth = np.array(identity.cloth)
     outline = np.concatenate([half, half[::-1] * (-1, 1)])
-    fill(image, _to_pixels(outline, side), cloth * 0.82, 1.0, 0.003 * side)
+    fill(image, [to_view(outline, side)], cloth * 0.82, 1.0, 0.003 * side)
     lit = outline * (0.92, 1) + (identity.light.direction[0] * 0.10, 0.02)
-    fill(image, _to_pixels(lit, side), cloth * 1.06, 0.7, 0.03 * side)
+    fill(image, [to_view(lit, side)], cloth * 1.06, 0.7, 0.03 * side)
     _neck(image, identity, neck, side)
     _neckline(image, identity, neck, side)
 
@@ -73,12 +68,18 @@ def _neck(image: Image, identity: Identity, neck: float, side: int) -> None:
         [(neck * 0.98, 0.70), (neck, 0.92), (neck * 1.12, 0.965), (neck * 1.0, low - 0.02), (neck * 0.5, low)]
     )
     outline = np.concatenate([half, half[::-1] * (-1, 1)])
-    fill(image, _to_pixels(outline, side), skin * (0.66, 0.56, 0.53), 1.0, 0.003 * side)
+    fill(image, [to_view(outline, side)], skin * (0.66, 0.56, 0.53), 1.0, 0.003 * side)
     lit = outline * (0.62, 1) + (identity.light.direction[0] * 0.06, 0.075)
-    fill(image, _to_pixels(lit, side), skin * (0.86, 0.80, 0.77), 0.8, 0.022 * side)
+    fill(image, [to_view(lit, side)], skin * (0.86, 0.80, 0.77), 0.8, 0.022 * side)
+    chin_y = identity.geometry.chin_y
+    half = np.array(
+        [(neck * 0.97, 0.80), (neck * 0.97, chin_y + 0.02), (neck * 0.6, chin_y + 0.055), (0, chin_y + 0.07)]
+    )
+    under = np.concatenate([half, half[::-1] * (-1, 1)])
+    fill(image, [to_view(under, side)], skin * (0.42, 0.32, 0.29), 0.75, 0.009 * side)
     for mirror in (-1, 1):
         tendon = np.array([(0.085, 0.86), (0.055, 0.95), (0.028, 1.01)]) * (mirror, 1)
-        stroke(image, _to_pixels(tendon, side), skin * (0.58, 0.48, 0.45), 0.012 * side, 0.4, 0.007 * side)
+        stroke(image, [to_view(tendon, side)], skin * (0.58, 0.48, 0.45), 0.012 * side, 0.4, 0.007 * side)
 
 
 def _neckline(image: Image, identity: Identity, neck: float, side: int) -> None:
@@ -91,12 +92,12 @@ def _neckline(image: Image, identity: Identity, neck: float, side: int) -> None:
                 mirror,
                 1,
             )
-            fill(image, _to_pixels(wing, side), np.clip(cloth * 1.15 + 12, 0, 255), 1.0, 0.002 * side)
-            stroke(image, _to_pixels(wing[1:3], side), cloth * 0.6, 0.008 * side, 0.6, 0.003 * side)
+            fill(image, [to_view(wing, side)], np.clip(cloth * 1.15 + 12, 0, 255), 1.0, 0.002 * side)
+            stroke(image, [to_view(wing[1:3], side)], cloth * 0.6, 0.008 * side, 0.6, 0.003 * side)
         return
     depth = 0.055 if identity.cloth_style == 0 else 0.10
     power = 2.0 if identity.cloth_style == 0 else 1.1
     edge = np.stack([neck * 1.2 * reach, 0.958 + depth * (1 - np.abs(reach) ** power)], 1)
     below = np.concatenate([edge, [(0.3, 1.3), (-0.3, 1.3)]])
-    fill(image, _to_pixels(below, side), cloth * 0.95, 1.0, 0.002 * side)
-    stroke(image, _to_pixels(edge, side), cloth * 0.66, 0.012 * side, 0.8, 0.003 * side)
+    fill(image, [to_view(below, side)], cloth * 0.95, 1.0, 0.002 * side)
+    stroke(image, [to_view(edge, side)], cloth * 0.66, 0.012 * side, 0.8, 0.003 * side)

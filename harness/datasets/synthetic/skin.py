@@ -21,13 +21,13 @@ def canonical_grid(side: int) -> tuple[Images, Images]:
     """Return x and y of every texel of the texture that goes with a canvas of `side` px."""
     texels = round(side * (1 + 2 * MARGIN))
     line = (np.arange(texels, dtype=np.float32) + 0.5) / side - MARGIN
-    x, y = np.meshgrid(line - 0.5, line)
-    return x, y
+    x, y = np.meshgrid(line - np.float32(0.5), line)
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def to_texels(points: NDArray[np.floating], side: int) -> NDArray[np.float64]:
     """Return canonical points (N, 2) in px of the texture."""
-    return np.asarray((points + (0.5 + MARGIN, MARGIN)) * side - 0.5)
+    return np.asarray((points + np.array([0.5 + MARGIN, MARGIN])) * side - 0.5)
 
 
 def both_sides(half: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -59,10 +59,13 @@ def _relief(g: Geometry, x: Images, y: Images) -> Images:
     def bump(cx: float, cy: float, sx: float, sy: float) -> Images:
         return np.asarray(np.exp(-(((np.abs(x) - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
 
-    width = np.maximum(half_width(g, np.clip(y, 0.09, g.chin_y - 0.012)), 0.02)
-    across = np.clip(np.abs(x) / width, 0, 0.985)
-    height = 0.20 * (1 - across**2.3) ** 0.5
-    height -= 0.9 * np.maximum(0, 0.30 - y) ** 2 + 1.2 * np.maximum(0, y - g.chin_y + 0.10) ** 2
+    width = np.maximum(half_width(g, np.clip(y, 0.16, g.chin_y - 0.02)), 0.075)
+    across = (np.abs(x) / width) ** 2.4
+    crown = np.clip((0.36 - y) / 0.285, 0, 1.2) ** 2.2
+    chin = 0.5 * np.clip((y - g.chin_y + 0.10) / 0.10, 0, 1.5) ** 2.5
+    away = across + crown + chin
+    away = away / (1 + away**5) ** 0.2 * 0.97  # 0 in front to nearly 1 at the edge, without a crease
+    height = 0.20 * (1 - away) ** 0.5
     tip = g.nose_y - 0.030
     rise = np.clip((y - g.eye_y + 0.015) / (tip - g.eye_y), 0, 1) ** 1.3
     below = np.exp(-((np.maximum(0, y - tip) / 0.026) ** 2))
@@ -148,10 +151,11 @@ def _beard(skin: Images, identity: Identity, x: Images, y: Images, side: int) ->
         return
     g = identity.geometry
     reach = 0.115 if identity.beard == "goatee" else 1.0
-    edge = np.where(
-        np.abs(x) < 0.16, g.mouth_y - 0.075 + 0.9 * np.abs(x), g.mouth_y + 0.069 - 1.9 * (np.abs(x) - 0.16)
-    )
-    grown = expit((y - edge) / 0.010) * expit((reach - np.abs(x)) / 0.008)
+    away = np.abs(x)
+    moustache = g.mouth_y - 0.060 + 0.20 * away
+    cheek = g.mouth_y - 0.034 - 1.9 * (away - 0.13)
+    edge = np.where(away < 0.13, moustache, cheek)
+    grown = expit((y - edge) / 0.018) * expit((reach - away) / 0.010)
     lips = np.exp(-((np.abs(x) / (g.mouth_width * 1.02)) ** 6) - ((y - g.mouth_y) / 0.034) ** 6)
     soul = np.exp(-(((np.abs(x) - 0.045) / 0.022) ** 2) - ((y - g.mouth_y - 0.05) / 0.02) ** 2)
     strands = 1 + 0.16 * _noise(identity.generator("beard"), x.shape, 0.0035 * side)
@@ -188,7 +192,11 @@ def _merge_ears(colour: Image, ears: Image, face: Image, identity: Identity, lit
     for points in _ear_outlines(identity):
         middle = points.mean(0)
         fill(
-            flat, to_texels(middle + (points - middle) * (0.55, 0.62), side), tone * 0.66, 0.55, 0.006 * side
+            flat,
+            [to_texels(middle + (points - middle) * (0.55, 0.62), side)],
+            tone * 0.66,
+            0.55,
+            0.006 * side,
         )
     keep = face[..., None] > 127
     colour[:] = np.where(keep, np.asarray(np.clip(lit, 0, 255), np.uint8), flat)
@@ -201,7 +209,7 @@ def _nose_details(colour: Image, identity: Identity, side: int) -> None:
     shadow = np.array(identity.skin) * (0.62, 0.50, 0.46)
     turn = np.linspace(0, 2 * np.pi, 24)
     under = np.stack([g.nose_width * 0.95 * np.cos(turn), g.nose_y + 0.008 + 0.010 * np.sin(turn)], 1)
-    fill(colour, to_texels(under, side), shadow, 0.42, 0.008 * side)
+    fill(colour, [to_texels(under, side)], shadow, 0.42, 0.008 * side)
     for mirror in (1, -1):
         hole = np.stack(
             [
@@ -210,9 +218,9 @@ def _nose_details(colour: Image, identity: Identity, side: int) -> None:
             ],
             1,
         )
-        fill(colour, to_texels(hole * (mirror, 1), side), dark, 0.85, 0.0022 * side)
+        fill(colour, [to_texels(hole * (mirror, 1), side)], dark, 0.85, 0.0022 * side)
         bend = np.linspace(-1.25, 1.1, 14)
         wing = np.stack(
             [g.nose_width * 0.62 + 0.021 * np.cos(bend), g.nose_y - 0.016 + 0.021 * np.sin(bend)], 1
         )
-        stroke(colour, to_texels(wing * (mirror, 1), side), shadow, 0.009 * side, 0.55, 0.004 * side)
+        stroke(colour, [to_texels(wing * (mirror, 1), side)], shadow, 0.009 * side, 0.55, 0.004 * side)

@@ -121,6 +121,6 @@ def mouth_track(phonemes: tuple[Phoneme, ...], times: Floats) -> Floats:
     targets = np.array([viseme.shape for viseme in visemes])
     jaw = nearness * np.array([viseme.jaw for viseme in visemes])
     lips = nearness * np.array([viseme.lips for viseme in visemes])
-    track = lips @ targets / lips.sum(1, keepdims=True)
+    track: Floats = lips @ targets / lips.sum(1, keepdims=True)
     track[:, 0] = (jaw @ targets[:, 0]) / jaw.sum(1)
     return track

@@ -78,13 +78,8 @@ def write_corpus(spec: SynthSpec, root: Path, workers: int = 1) -> list[ClipPlan
 
     Raises BadInput when `root` holds a corpus of another spec or version.
     """
-    described = root / "corpus.json"
+    write_description(spec, root)
     clips = plan(spec)
-    description = _describe(spec, clips)
-    if described.exists() and described.read_text() != description:
-        raise BadInput(f"{described}: another corpus is in this folder; choose an empty one, or remove it")
-    root.mkdir(parents=True, exist_ok=True)
-    _write_whole(described, lambda path: path.write_text(description))
     make = partial(render, root=root)
     if workers == 1:
         for clip in clips:
@@ -94,6 +89,19 @@ def write_corpus(spec: SynthSpec, root: Path, workers: int = 1) -> list[ClipPlan
         for _ in pool.map(make, clips, chunksize=4):
             pass
     return clips
+
+
+def write_description(spec: SynthSpec, root: Path) -> None:
+    """Write corpus.json, which tells readers that this is the embedded corpus, and which.
+
+    Raises BadInput when `root` holds a corpus of another spec or version.
+    """
+    path = root / "corpus.json"
+    description = _describe(spec, plan(spec))
+    if path.exists() and path.read_text() != description:
+        raise BadInput(f"{path}: another corpus is in this folder; choose an empty one, or remove it")
+    root.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, lambda target: target.write_text(description))
 
 
 def _paths(clip: ClipPlan, root: Path) -> dict[str, Path]:

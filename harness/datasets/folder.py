@@ -1,0 +1,82 @@
+"""Anybody's clips: a folder, with or without a manifest.csv that labels them.
+
+manifest.csv has a row a clip: file, speaker, emotion and, if known, level, text; other columns are ignored
+and an empty cell means "not known". Without one, every clip found is taken, unlabelled.
+"""
+
+import csv
+from pathlib import Path
+
+from harness.catalog import nearest
+from harness.datasets import Found
+from harness.types import EMOTIONS, BadInput, Sample
+
+SUFFIXES = (".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".webm")
+REQUIRED = ("file", "speaker", "emotion")
+_SAME_EMOTION = {
+    "anger": "angry",
+    "ang": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+}
+_LEVELS = {"1": "low", "2": "medium", "3": "high", "low": "low", "medium": "medium", "high": "high"}
+
+
+def read(root: Path) -> Found:
+    """Return the clips that the manifest lists, or every clip below `root`."""
+    manifest = root / "manifest.csv"
+    if manifest.exists():
+        return _listed(root, manifest)
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    ids = [str(p.relative_to(root).with_suffix("")).replace("/", "__") for p in files]
+    if doubled := sorted({i for i in ids if ids.count(i) > 1}):
+        raise BadInput(f"{root}: two files are both called {doubled[0]}; rename one")
+    return Found(tuple(Sample(i, p, None, None, None) for i, p in zip(ids, files, strict=True)), {})
+
+
+def _listed(root: Path, manifest: Path) -> Found:
+    samples: dict[str, Sample] = {}
+    unusable: dict[str, str] = {}
+    with manifest.open(newline="", encoding="utf-8-sig") as source:
+        rows = csv.DictReader(source)
+        columns = rows.fieldnames or []
+        for name in REQUIRED:
+            if name not in columns:
+                raise BadInput(f"{manifest}: no column {name}; {nearest(name, list(columns))}")
+        for row in rows:
+            where = f"{manifest}, line {rows.line_num}"
+            sample = _sample(root, row, where)
+            if sample.id in samples or sample.id in unusable:
+                raise BadInput(f"{where}: {row['file']} is listed twice, or two files share its name")
+            if sample.video.is_file():
+                samples[sample.id] = sample
+            else:
+                unusable[sample.id] = f"{where}: {sample.video} does not exist"
+    return Found(tuple(samples[i] for i in sorted(samples)), unusable)
+
+
+def _sample(root: Path, row: dict[str, str], where: str) -> Sample:
+    file = Path(row["file"].strip())
+    level = (row.get("level") or "").strip().lower()
+    if level and level not in _LEVELS:
+        raise BadInput(f'{where}: level "{level}"; known: {", ".join(_LEVELS)}')
+    return Sample(
+        id="__".join(file.with_suffix("").parts),
+        video=root / file,
+        audio=None,
+        speaker=row["speaker"].strip() or None,
+        emotion=_emotion(row["emotion"].strip().lower(), where),
+        level=_LEVELS[level] if level else None,
+        text=(row.get("text") or "").strip() or None,
+    )
+
+
+def _emotion(word: str, where: str) -> str | None:
+    known = _SAME_EMOTION.get(word, word)
+    if known and known not in EMOTIONS:
+        raise BadInput(f'{where}: emotion "{word}": {nearest(word, [*EMOTIONS, *_SAME_EMOTION])}')
+    return known or None

@@ -1,0 +1,131 @@
+"""KID: unbiased squared MMD between features of generated and of reference frames (Binkowski et al., 2018).
+
+Kernel (x.y / D + 1)^3; the mean of 100 seeded subsets of 1000 frames, as torch-fidelity draws them, or one
+estimate over all frames where there are no more than 1000. It is unbiased, so slightly negative values occur.
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contracts import Backbone, MetricCard
+from harness.types import Measurement, Pair, Score
+from harness.weights import Weights
+from metrics.aggregate import (
+    SEED,
+    deletion_groups,
+    empty_score,
+    feature_measurement,
+    jackknife_interval,
+    require_frames,
+    scored_in_order,
+)
+from metrics.features.frame_features import PROTOCOLS, pair_features
+
+SUBSETS = 100
+SUBSET_SIZE = 1000
+ROWS = 1024
+
+Masks = NDArray[np.float64]
+
+
+def subset_mmd2(
+    generated: NDArray[np.floating], reference: NDArray[np.floating], chosen_g: Masks, chosen_r: Masks
+) -> NDArray[np.float64]:
+    """Return (S,) unbiased MMD^2 of S subsets of features (N1, D) and (N2, D).
+
+    chosen_g (N1, S) and chosen_r (N2, S) hold 1 where a row is in a subset and 0 elsewhere, two rows or
+    more each. All subsets share one pass over the kernel, whose sum over a subset's rows is the quadratic
+    form of its mask.
+    """
+    x, y = generated.astype(np.float64), reference.astype(np.float64)
+    m, n = chosen_g.sum(axis=0), chosen_r.sum(axis=0)
+    within_g = _kernel_sums(x, x, chosen_g, chosen_g) - _kernel_diagonal(x) @ chosen_g
+    within_r = _kernel_sums(y, y, chosen_r, chosen_r) - _kernel_diagonal(y) @ chosen_r
+    across = _kernel_sums(x, y, chosen_g, chosen_r)
+    mmd2: Masks = within_g / (m * (m - 1)) + within_r / (n * (n - 1)) - 2 * across / (m * n)
+    return mmd2
+
+
+def _kernel_sums(x: Masks, y: Masks, chosen_x: Masks, chosen_y: Masks) -> Masks:
+    total = np.zeros(chosen_x.shape[1])
+    for start in range(0, len(x), ROWS):
+        rows = slice(start, start + ROWS)
+        kernel = _cube(x[rows] @ y.T / x.shape[1] + 1)
+        total += (chosen_x[rows] * (kernel @ chosen_y)).sum(axis=0)
+    return total
+
+
+def _kernel_diagonal(x: Masks) -> Masks:
+    return _cube((x * x).sum(axis=1) / x.shape[1] + 1)
+
+
+def _cube(base: Masks) -> Masks:
+    return base * base * base
+
+
+def subset_masks(n_generated: int, n_reference: int) -> tuple[Masks, Masks]:
+    """Return the 0/1 masks (N1, S) and (N2, S) of KID's subsets: 100 of 1000 rows, or one of all rows."""
+    if min(n_generated, n_reference) <= SUBSET_SIZE:
+        return np.ones((n_generated, 1)), np.ones((n_reference, 1))
+    masks = np.zeros((n_generated, SUBSETS)), np.zeros((n_reference, SUBSETS))
+    # RandomState and the order of its draws are torch-fidelity's, so that the same frames are drawn.
+    random = np.random.RandomState(SEED)
+    for subset in range(SUBSETS):
+        for mask in masks:
+            mask[random.choice(len(mask), SUBSET_SIZE, replace=False), subset] = 1
+    return masks
+
+
+class KID:
+    """KID over all clips; a clip contributes rows of features, not a value."""
+
+    def __init__(self, backbone: Backbone, weights: Weights) -> None:
+        self._backbone, self._weights = backbone, weights
+        self.card = _card(backbone, weights)
+
+    def measure(self, pair: Pair) -> Measurement:
+        """Return both sides' features, those of FID; sizes may differ, since every frame is resized."""
+        require_frames(pair, self.card.min_frames)
+        features = pair_features(pair, self._backbone, self._weights)
+        return feature_measurement(pair, features, f"{len(features['generated'])} frames")
+
+    def aggregate(self, measurements: Sequence[Measurement]) -> Score:
+        """Return KID over the frames of all scored clips, with a jackknife interval; n counts clips."""
+        scored = scored_in_order(measurements)
+        if not scored:
+            return empty_score(measurements)
+        generated, reference = (
+            np.concatenate([m.features[side] for m in scored if m.features is not None])
+            for side in ("generated", "reference")
+        )
+        kept = deletion_groups(scored).T.astype(np.float64)
+        of_generated, of_reference = subset_masks(len(generated), len(reference))
+        estimates = subset_mmd2(
+            generated, reference, np.hstack([of_generated, kept]), np.hstack([of_reference, kept])
+        )
+        value = float(estimates[: of_generated.shape[1]].mean())
+        low, high = jackknife_interval(value, estimates[of_generated.shape[1] :])
+        return Score(value, low, high, len(scored), len(measurements) - len(scored))
+
+
+def _card(backbone: Backbone, weights: Weights) -> MetricCard:
+    protocol, reference = PROTOCOLS[backbone], backbone == "reference"
+    return MetricCard(
+        name="kid",
+        title="KID" if reference else "KD-EffNetLite0",
+        unit="",
+        higher_is_better=False,
+        range=(-inf, inf),
+        backbone=weights.label(protocol.network, protocol.file),
+        variant=f"{protocol.recipe}, {protocol.frames}; subsets of {SUBSET_SIZE}, seed {SEED}",
+        paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
+        comparable=reference and protocol.file not in weights.unverified,
+        family="inception",
+        min_frames=2 * protocol.stride,
+    )
+
+
+METRIC = KID

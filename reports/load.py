@@ -1,0 +1,168 @@
+"""A run directory, read and checked: the only place in `reports` that knows its files.
+
+Not done here: ranking, drawing. Nothing but the files of `harness.results` is read.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.contracts import MethodCard, MetricCard
+from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
+from harness.types import BadInput
+
+
+class Trial(BaseModel):
+    """One point of the sweep; `params` are the values that it was given, by name."""
+
+    method: str
+    trial: str
+    params: dict[str, Any] = {}
+    status: Literal["done", "failed", "stopped"]
+    reason: str | None = None
+
+
+class Stage(BaseModel):
+    """A training step that ran before the trials diverged."""
+
+    method: str
+    stage: str
+    shared_by_all_trials: bool
+
+
+class Failure(BaseModel):
+    """Something that should have worked; `crash` is the stack trace, where there was one."""
+
+    what: str
+    reason: str
+    crash: str | None = None
+
+
+class Split(BaseModel):
+    """The corpus's split: its hash, and the clips that could not be used at all, with the reason."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hash: str
+    unusable: dict[str, str] = {}
+
+
+class Record(BaseModel):
+    """run.json: what every number of the run depends on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    complete: bool
+    created: str
+    command: str
+    config: dict[str, Any]
+    seeds: Any
+    versions: dict[str, Any]
+    git: Any
+    split: Split
+    reference: dict[str, str]
+    faces: Any
+    backbones: Literal["embedded", "reference"]
+    hardware: Any
+    times: dict[str, float]
+    methods: dict[str, MethodCard]
+    metrics: dict[str, MetricCard]
+    trials: list[Trial]
+    stages: list[Stage]
+    failures: list[Failure]
+
+    def params(self, method: str, trial: str) -> dict[str, Any]:
+        """Return the parameters of one trial, empty where the sweep gave none."""
+        return next((t.params for t in self.trials if (t.method, t.trial) == (method, trial)), {})
+
+    @property
+    def reader(self) -> str:
+        """The name of the corpus reader, "unknown" where the config does not say."""
+        data = self.config.get("data")
+        return str(data.get("reader", "unknown")) if isinstance(data, dict) else "unknown"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its record and its four tables, cells as text except where they are numbers."""
+
+    folder: Path
+    record: Record
+    results: pd.DataFrame
+    per_clip: pd.DataFrame
+    clips: pd.DataFrame
+    curves: pd.DataFrame
+
+    def clip_file(self, method: str, trial: str, clip: str) -> Path:
+        """Return where the engine puts a generated clip; it need not exist."""
+        return self.folder / "clips" / method / trial / f"{clip}.mp4"
+
+
+def load(folder: Path) -> Run:
+    """Read a run directory. Raises BadInput, naming file and key, when it is not one."""
+    record = _record(folder / "run.json")
+    run = Run(
+        folder,
+        record,
+        _table(folder / "results.csv", RESULT_COLUMNS, ("value", "ci_low", "ci_high", "n", "n_unscored")),
+        _table(folder / "per_clip.csv", CLIP_COLUMNS, ("value",)),
+        _table(folder / "clips.csv", SAMPLE_COLUMNS, ()),
+        _table(folder / "curves.csv", CURVE_COLUMNS, ("step", "value")),
+    )
+    _check_cards(run)
+    return run
+
+
+def _record(path: Path) -> Record:
+    try:
+        return Record.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file; give the folder that a sweep wrote") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}: not JSON ({error}); run the sweep again with --resume") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{path}: {key}: {first['msg']}; the run was written by another version of the harness"
+        ) from error
+
+
+def _table(path: Path, columns: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; the sweep was not measured yet, finish it with --resume")
+    try:
+        # Text first: a method called "NA" or a trial called "007" must stay what it is.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a table ({error}); run the sweep again with --resume") from error
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise BadInput(f"{path}: no column {', '.join(missing)}; written by another version of the harness")
+    for column in numeric:
+        try:
+            table[column] = table[column].replace("", "nan").astype(float)
+        except ValueError as error:
+            raise BadInput(f"{path}: column {column}: {error}") from error
+    return table
+
+
+def _check_cards(run: Run) -> None:
+    path = run.folder / "results.csv"
+    for column, cards in (("method", run.record.methods), ("metric", run.record.metrics)):
+        unknown = sorted(set(run.results[column]) - set(cards))
+        if unknown:
+            raise BadInput(f"{path}: {column} {unknown[0]!r} has no card in run.json")
+    backbones = run.results[["metric", "backbone"]].drop_duplicates()
+    for metric, backbone in backbones.itertuples(index=False):
+        card = run.record.metrics[metric]
+        if backbone != card.backbone:
+            raise BadInput(
+                f"{path}: {metric} was measured with {backbone!r} but run.json says {card.backbone!r}; "
+                "numbers of two backbones never share a column"
+            )

@@ -1,0 +1,163 @@
+"""What must be said beside the numbers: marks and their footnotes, what controls show, the run in short."""
+
+from dataclasses import dataclass
+
+from harness.contracts import MetricCard
+from harness.types import LEVELS
+from reports.load import Run, Trial
+from reports.rank import CONTROLS, SPEED, Board, Row
+from reports.words import duration, params, title
+
+RELATED = "†"
+NOT_COMPARABLE = "‡"
+OUT_OF_DOMAIN = "out of domain"
+
+_EMBEDDED_CORPUS = "synthetic"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A footnote; `mark` is empty where it belongs to the table as a whole."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the run's summary."""
+
+    name: str
+    value: str
+    detail: str = ""
+
+
+def marks(run: Run, card: MetricCard) -> list[str]:
+    """Return the marks that a metric's column carries on this run's corpus."""
+    found = [] if card.comparable else [NOT_COMPARABLE]
+    return [*found, OUT_OF_DOMAIN] if is_out_of_domain(run, card) else found
+
+
+def is_out_of_domain(run: Run, card: MetricCard) -> bool:
+    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
+    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
+
+
+def notes(run: Run, board: Board) -> list[Note]:
+    """Return the footnotes of the ranked table."""
+    return [*_rule(board), *_related(board), *_not_comparable(run, board), *_out_of_domain(run, board)]
+
+
+def meaning(run: Run, row: Row) -> str:
+    """Return what a control shows; a control of the user's own is described by its card's title."""
+    if row.card.name == "shifted_audio" and (frames := _shift(run, row)) is not None:
+        return f"sound early by {frames} frames"
+    return CONTROLS.get(row.card.name, row.card.title)
+
+
+def facts(run: Run, board: Board) -> list[Fact]:
+    """Return the run in a few figures, for the head of a page."""
+    clips = run.clips
+    speakers = len(set(clips["speaker"]) - {""})
+    emotions = len(set(clips["emotion"]) - {""})
+    levels = len(set(clips["level"]) & set(LEVELS))
+    failed = failed_trials(run)
+    best = board.competing[0] if board.competing else None
+    return [
+        Fact(
+            "Best trial",
+            best.name if best else "none",
+            params(best.params) if best else "",
+        ),
+        Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed"),
+        Fact("Test clips", str(len(clips)), _count(speakers, "speaker")),
+        Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
+        Fact("Corpus", run.record.reader, f"split {run.record.split.hash[:12]}"),
+        Fact(
+            "Backbones",
+            run.record.backbones,
+            f"reference picture: {run.record.reference.get('policy', 'unknown')}",
+        ),
+        Fact("Time", duration(_seconds(run)), "all phases"),
+    ]
+
+
+def failed_trials(run: Run) -> list[Trial]:
+    """Return the trials that ended without a result."""
+    return [t for t in run.record.trials if t.status == "failed"]
+
+
+def partial(run: Run, board: Board) -> str | None:
+    """Return the warning of a partial run, None for a whole one."""
+    if run.record.complete:
+        return None
+    done = f"{len(board.competing)} of {len(run.record.trials)} trials have a result"
+    return f"The run did not finish ({done}). Ranks will change; finish it with --resume."
+
+
+def _rule(board: Board) -> list[Note]:
+    names = ", ".join(card.title for card in board.ranked_by)
+    speed = next((c.title for c in board.columns if c.name == SPEED), None)
+    unranked = [c.title for c in board.columns if c.higher_is_better is None]
+    shown = [*([speed] if speed else []), *unranked]
+    apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
+    return [
+        Note(
+            "",
+            f"Rank: on each of {names}, the competing rows are ranked (1 = best, ties share the mean "
+            "of their ranks, a row without a value ranks with the worst); the mean rank over these metrics "
+            f"orders the table, equal means share a place. Controls are not ranked.{apart}",
+        ),
+        Note(
+            "",
+            "Brackets hold the 95 % interval, n the clips scored. The best value of a column is the best "
+            "point estimate among competing rows; where intervals overlap, no difference has been tested.",
+        ),
+    ]
+
+
+def _related(board: Board) -> list[Note]:
+    cells = [c for row in board.competing for c in row.cells.values()]
+    if not any(c.related for c in cells):
+        return []
+    text = "The judge is a relative of a network that this method trains against: the value may flatter it."
+    return [Note(RELATED, text)]
+
+
+def _not_comparable(run: Run, board: Board) -> list[Note]:
+    names = [title(c) for c in board.columns if not c.comparable and c.name != SPEED]
+    if not names:
+        return []
+    embedded = "These numbers come from embedded backbones. " if run.record.backbones == "embedded" else ""
+    return [
+        Note(
+            NOT_COMPARABLE,
+            f"Not comparable with published numbers: {', '.join(names)}. {embedded}They order the rows of "
+            "this table and must not be set beside the figures of a paper.",
+        )
+    ]
+
+
+def _out_of_domain(run: Run, board: Board) -> list[Note]:
+    names = [title(c) for c in board.columns if is_out_of_domain(run, c)]
+    if not names:
+        return []
+    text = f"The judge was trained on the embedded corpus only, this run is on another: {', '.join(names)}."
+    return [Note(OUT_OF_DOMAIN, text)]
+
+
+def _shift(run: Run, row: Row) -> int | None:
+    """Return the shift that the sweep asked of the control, None where it left it to the method."""
+    for entry in run.record.config.get("controls", []):
+        if row.method in (entry.get("label"), entry.get("name")):
+            given = [v for v in entry.get("config", {}).values() if type(v) is int]
+            return given[0] if len(given) == 1 else None
+    return None
+
+
+def _seconds(run: Run) -> float:
+    return sum(run.record.times.values())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,198 @@
+"""leaderboard.html: one page that opens from disk. plotly.js is inlined once, media stay beside it.
+
+The look is in assets/page.html.j2, page.css and page.js; here the run becomes what the template prints.
+Every text is escaped by jinja2; data for the script is JSON in which "<" cannot occur.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports import notes, words
+from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
+from reports.figures import Panel, curve_legend, curves, scatter
+from reports.load import Run
+from reports.rank import SPEED, Board, Row, place_of
+from reports.strips import Strip
+from reports.trends import Trend, p_value, trends
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
+    """Return the whole page: the same bytes for the same run."""
+    environment = Environment(
+        loader=FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["url"] = quote
+    found = trends(board)
+    scatters = _scatters(board, found)
+    training = curves(run, board)
+    media = _player_data(run, board)
+    panels = [*(p for group in scatters for p in group["panels"]), *training]
+    return environment.get_template("page.html.j2").render(
+        css=Markup((_ASSETS / "page.css").read_text(encoding="utf-8")),
+        js=Markup((_ASSETS / "page.js").read_text(encoding="utf-8")),
+        plotly=Markup(get_plotlyjs()) if panels else "",
+        figures=_json({p.id: p.spec for p in panels}),
+        name=run.record.name,
+        partial=notes.partial(run, board),
+        facts=notes.facts(run, board),
+        columns=_columns(run, board),
+        competing=[_row(board, r) for r in board.competing],
+        controls=[{**_row(board, r), "meaning": notes.meaning(run, r)} for r in board.controls],
+        notes=notes.notes(run, board),
+        failed=[(t, words.params(t.params)) for t in notes.failed_trials(run)],
+        metric_cards=board.columns,
+        methods=run.record.methods,
+        words=words,
+        breakable=Markup("_<wbr>"),
+        emotions=emotions(run),
+        emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
+        trend_groups=_trend_groups(found),
+        scatters=scatters,
+        curves=training,
+        legend=curve_legend(run, board),
+        strips=strips,
+        players=_players(run, board),
+        players_have_clips=any(file for files in media["files"] for file in files),
+        player_data=_json(media),
+        unscored=unscored(run),
+        record=run.record,
+        provenance=_provenance(run),
+        config=_plain(run.record.config),
+    )
+
+
+def _columns(run: Run, board: Board) -> list[dict[str, Any]]:
+    return [{"card": c, "marks": [] if c.name == SPEED else notes.marks(run, c)} for c in board.columns]
+
+
+def _row(board: Board, row: Row) -> dict[str, Any]:
+    cells = [_cell(board, row, card.name) for card in board.columns]
+    return {
+        "row": row,
+        "place": place_of(row),
+        "mean_rank": words.fixed(row.mean_rank, 2),
+        "params": words.params(row.params),
+        "cells": cells,
+    }
+
+
+def _cell(board: Board, row: Row, metric: str) -> dict[str, Any] | None:
+    cell = row.cells.get(metric)
+    if cell is None:
+        return None
+    return {
+        "cell": cell,
+        "exact": "" if math.isnan(cell.value) else f"{cell.value:.9g}",
+        "value": words.fixed(cell.value, board.decimals(metric)),
+        "interval": words.interval(cell.low, cell.high, board.decimals(metric)),
+        "coverage": words.coverage(cell.n, cell.unscored),
+    }
+
+
+def _emotions(run: Run, board: Board, table: EmotionTable) -> dict[str, Any]:
+    places = words.decimals(v for row in table.means.values() for v in row)
+    rows = []
+    for row in board.shown():
+        cells = []
+        for mean, count in zip(table.means[row.key], table.counts[row.key], strict=True):
+            good = table.goodness(mean)
+            cells.append((words.fixed(mean, places), count, None if good is None else round(100 * good)))
+        rows.append({"row": row, "cells": cells})
+    return {"card": table.card, "marks": notes.marks(run, table.card), "rows": rows}
+
+
+def _trend_groups(found: Sequence[Trend]) -> list[dict[str, Any]]:
+    """Return, for each method, its swept parameters and a line of trends for each metric."""
+    groups = []
+    for method in dict.fromkeys(t.method for t in found):
+        own = [t for t in found if t.method == method]
+        lines = [(card, [t for t in own if t.card is card]) for card in dict.fromkeys(t.card for t in own)]
+        names = [words.symbol(n) for n in dict.fromkeys(t.parameter for t in own)]
+        groups.append({"method": method, "parameters": names, "lines": lines, "p_value": p_value})
+    return groups
+
+
+def _scatters(board: Board, found: Sequence[Trend]) -> list[dict[str, Any]]:
+    """Return the scatter panels, one group for each parameter of each method."""
+    best = {row.method: row for row in board.best_trials()}
+    groups: dict[tuple[str, str], list[Panel]] = {}
+    for i, trend in enumerate(found):
+        panel = scatter(trend, best[trend.method], f"scatter-{i}")
+        groups.setdefault((trend.method, words.symbol(trend.parameter)), []).append(panel)
+    return [{"method": m, "parameter": p, "panels": panels} for (m, p), panels in groups.items()]
+
+
+def _players(run: Run, board: Board) -> list[dict[str, Any]]:
+    return [
+        {"row": row, "shows": notes.meaning(run, row) if row.card.control else words.params(row.params)}
+        for row in board.shown()
+    ]
+
+
+def _player_data(run: Run, board: Board) -> dict[str, Any]:
+    """Return each clip's label, and for each player the file of each clip, null where there is none."""
+    table = run.clips[["clip", "speaker", "emotion", "level"]].itertuples(index=False)
+    clips = [
+        (c, " · ".join(part for part in (emotion, level, f"speaker {s}", c) if part))
+        for c, s, emotion, level in table
+    ]
+    files = [
+        [quote(path.relative_to(run.folder).as_posix()) if path.is_file() else None for path in paths]
+        for paths in ([run.clip_file(*row.key, clip) for clip, _ in clips] for row in board.shown())
+    ]
+    return {"labels": [label for _, label in clips], "files": files}
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
+    record = run.record
+    phases = {name: words.duration(seconds) for name, seconds in record.times.items()}
+    shared = [f"{s.method}: {s.stage}" for s in record.stages if s.shared_by_all_trials]
+    return [
+        ("Command", record.command),
+        ("Created", record.created),
+        ("Git revision", _plain(record.git)),
+        ("Seeds", _plain(record.seeds)),
+        ("Split", _plain(record.split.model_dump(exclude={"unusable"}))),
+        ("Reference picture", _plain(record.reference)),
+        ("Faces", _plain(record.faces)),
+        ("Backbones", record.backbones),
+        ("Times", _plain(phases)),
+        ("Stages shared by all trials", "\n".join(shared) or "none"),
+        ("Hardware", _plain(record.hardware)),
+        ("Versions", _plain(record.versions)),
+        *(
+            (name.replace("_", " ").capitalize(), _plain(value))
+            for name, value in (record.model_extra or {}).items()
+        ),
+    ]
+
+
+def _plain(value: Any) -> str:
+    """Return JSON values as YAML, a plain text as it is."""
+    if isinstance(value, str):
+        return value
+    dumped: str = yaml.safe_dump(
+        value, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    )
+    return dumped.removesuffix("...\n").rstrip()
+
+
+def _json(value: Any) -> Markup:
+    """Return JSON that is safe inside a script element."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

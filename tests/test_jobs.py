@@ -1,0 +1,63 @@
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from harness.execute import actor_pool, cluster
+from harness.jobs import Executor, InProcess
+from harness.progress import Progress
+from harness.types import BadInput
+
+
+@dataclass(frozen=True)
+class Halve:
+    """10 kills its process, 7 is bad input, 0 is a fault of the code."""
+
+    def open(self) -> Callable[[int], float]:
+        def one(item: int) -> float:
+            if item == 10:
+                os._exit(1)
+            if item == 7:
+                raise BadInput("seven.mp4: broken")
+            return 1 / item
+
+        return one
+
+
+@dataclass(frozen=True)
+class CannotOpen:
+    def open(self) -> Callable[[int], float]:
+        raise BadInput("weights: face_landmarker.task is missing")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Executor:
+    with cluster(2) as workers, actor_pool(workers, 0, Progress()) as pool:
+        yield pool
+
+
+def test_in_process_keeps_order_and_faults() -> None:
+    outcomes = InProcess().map(Halve(), [1, 7, 0, 4], "halving")
+    assert [o.value for o in outcomes] == [1, None, None, 0.25]
+    assert outcomes[1].reason == "seven.mp4: broken"
+    assert outcomes[1].crash is None
+    assert "ZeroDivisionError" in (outcomes[2].crash or "")
+
+
+def test_actors_agree_and_only_the_killer_item_is_lost(pool: Executor) -> None:
+    items = [*range(1, 60)]
+    outcomes = pool.map(Halve(), items, "halving")
+    for item, outcome in zip(items, outcomes, strict=True):
+        if item == 10:
+            assert "died" in (outcome.reason or "")
+        elif item == 7:
+            assert outcome.reason == "seven.mp4: broken"
+        else:
+            assert outcome.value == 1 / item
+
+
+def test_a_job_that_cannot_be_opened_says_why_in_one_line(pool: Executor) -> None:
+    with pytest.raises(BadInput) as error:
+        pool.map(CannotOpen(), [1, 2], "opening")
+    assert str(error.value) == "weights: face_landmarker.task is missing"

@@ -1,0 +1,162 @@
+"""The whole road on a small embedded corpus: in process, on Ray, killed and resumed, and with bad input."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import config, results, sweep
+from harness.datasets.synthetic import SynthSpec, write_corpus
+from harness.jobs import in_process
+from harness.pipeline import Engine, Run
+from harness.record import Record
+from harness.store import Store
+from harness.trials import run_in_process
+from harness.types import BadInput
+
+SWEEP = """
+name: small
+data: {{reader: {reader}, root: {root}, test_clips: 4, split: {{train: 0.34, val: 0.33, test: 0.33}}}}
+methods:
+  - name: tests.toys
+    label: toy
+    config: {{steps: 3}}
+    search: {{space: {{alpha: [-1.0, 1.0, 20.0]}}}}
+metrics: [psnr, ssim]
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corpus")
+    write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root)
+    return root
+
+
+def yaml(folder: Path, root: Path, reader: str = "crema_d") -> Path:
+    path = folder / "small.yaml"
+    path.write_text(SWEEP.format(root=root, reader=reader))
+    return path
+
+
+def run(path: Path, out: Path, resume: bool = False) -> Record:
+    chosen = config.load(path)
+    out.mkdir(parents=True, exist_ok=True)
+    record = Record.begin(chosen, out, ["test"], resume)
+    Run(chosen, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
+    return record
+
+
+def numbers(out: Path) -> list[dict[str, str]]:
+    """results.csv without the times."""
+    return [row for row in results.read_rows(out / "results.csv") if row["metric"] != "fps"]
+
+
+def test_every_entrant_is_measured_and_a_failed_trial_is_told(corpus: Path, tmp_path: Path) -> None:
+    record = run(yaml(tmp_path, corpus), tmp_path / "out")
+    rows = results.read_rows(tmp_path / "out" / "results.csv")
+    assert tuple(rows[0]) == results.RESULT_COLUMNS
+    assert {(r["method"], r["trial"]) for r in rows} == {
+        ("toy", "t01"), ("toy", "t02"), *((c, "-") for c in config.CONTROLS),
+    }  # fmt: skip
+    assert all(r["n"] == "4" for r in rows)
+    best = max((float(r["value"]), r["method"]) for r in rows if r["metric"] == "psnr")
+    assert best[1] in {"ground_truth", "wrong_audio", "shifted_audio"}
+    assert record.fields["complete"]
+    (failure,) = record.fields["failures"]
+    assert failure["what"] == "toy t00"
+    assert "recon is nan at step 1" in failure["reason"]
+    assert (tmp_path / "out" / "clips" / "toy" / "t01").is_dir()
+
+
+def test_the_same_sweep_on_ray_gives_the_same_table_and_tells_failure_by_its_code(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = yaml(tmp_path, corpus)
+    run(path, tmp_path / "plain" / "out")
+    code = sweep.main([str(path), "--out", str(tmp_path / "ray" / "out"), "--workers", "2"])
+    assert code == 1
+    assert "toy t00" in capsys.readouterr().err
+    assert numbers(tmp_path / "ray" / "out") == numbers(tmp_path / "plain" / "out")
+    assert (tmp_path / "ray" / "out" / "leaderboard.html").exists()
+
+
+def test_killed_in_the_middle_and_resumed_it_gives_the_same_table(corpus: Path, tmp_path: Path) -> None:
+    path = yaml(tmp_path, corpus)
+    run(path, tmp_path / "whole" / "out")
+    out = tmp_path / "killed" / "out"
+    command = [sys.executable, "-m", "harness.sweep", str(path), "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("work/toy/t01/*.generated.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "results.csv").exists()
+    models = sorted((tmp_path / "killed" / ".store" / "models").rglob("toy.json"))
+    stamps = [model.stat().st_mtime_ns for model in models]
+    assert subprocess.run([*command, "--resume"], check=False, capture_output=True).returncode == 1
+    assert [model.stat().st_mtime_ns for model in models] == stamps
+    assert numbers(out) == numbers(tmp_path / "whole" / "out")
+
+
+def test_broken_clips_are_listed_and_the_others_scored(corpus: Path, tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    shutil.copytree(corpus, root)
+    first, second, *_ = sorted((root / "VideoFlash").glob("*_HAP_*.mp4"))
+    first.write_bytes(first.read_bytes()[:2000])
+    second.write_text("not a film")
+    record = run(yaml(tmp_path, root), tmp_path / "out")
+    unusable = record.fields["split"]["unusable"]
+    assert {first.stem, second.stem} <= set(unusable)
+    assert str(first) in unusable[first.stem]
+    assert str(second) in unusable[second.stem]
+    assert numbers(tmp_path / "out")
+
+
+def test_resuming_with_another_config_is_refused(corpus: Path, tmp_path: Path) -> None:
+    path = yaml(tmp_path, corpus)
+    run(path, tmp_path / "out")
+    path.write_text(path.read_text().replace("[psnr, ssim]", "[psnr]"))
+    with pytest.raises(BadInput, match="another config"):
+        run(path, tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("root: ", "root: /nowhere"), ["data.root", "/nowhere"]),
+        (("toys", "toyz"), ["tests.toyz"]),
+        (("psnr", "psnrr"), ['"psnrr"', 'did you mean "psnr"']),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], said: list[str]
+) -> None:
+    path = yaml(tmp_path, corpus)
+    path.write_text(path.read_text().replace(*change))
+    assert sweep.main([str(path), "--out", str(tmp_path / "out"), "--workers", "2"]) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    for words in said:
+        assert words in told
+
+
+def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    path = yaml(tmp_path, tmp_path / "empty", reader="folder")
+    assert sweep.main([str(path), "--out", str(tmp_path / "out"), "--workers", "2"]) == 2
+    assert "holds no clip" in capsys.readouterr().err
+
+
+def test_an_earlier_run_is_kept_aside(tmp_path: Path, corpus: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.csv").write_text("precious")
+    bad = yaml(tmp_path, Path("/nowhere"))
+    assert sweep.main([str(bad), "--out", str(tmp_path / "out"), "--workers", "2"]) == 2
+    assert (tmp_path / "out.1" / "results.csv").read_text() == "precious"
