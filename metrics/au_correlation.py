@@ -26,7 +26,7 @@ class AUCorrelation:
         self.extractor = load_au(backbone, weights)
         self.card = MetricCard(
             name="au_correlation",
-            title=f"AU r [{self.extractor.title}]" if backbone == "reference" else "AU r",
+            title=f"{self.extractor.title} r",
             unit="",
             higher_is_better=True,
             range=(-1.0, 1.0),

@@ -22,7 +22,7 @@ class AUMeanAbsoluteError:
         self.extractor = load_au(backbone, weights)
         self.card = MetricCard(
             name="au_mae",
-            title=f"AU MAE [{self.extractor.title}]" if backbone == "reference" else "AU MAE",
+            title=f"{self.extractor.title} MAE",
             unit="",
             higher_is_better=False,
             range=(0.0, 1.0),

@@ -28,9 +28,9 @@ class AVOffset:
             backbone=self.sync.label,
             variant=f"{self.sync.protocol}; > 0: audio leads",
             paper=self.sync.paper,
-            comparable=backbone == "reference",
+            comparable=self.sync.comparable,
             family="sync",
-            domain="any" if backbone == "reference" else "embedded-corpus",
+            domain=self.sync.domain,
             needs_audio=True,
             min_frames=MIN_FRAMES,
         )

@@ -29,9 +29,9 @@ class LSEConfidence:
             backbone=self.sync.label,
             variant=self.sync.protocol,
             paper=self.sync.paper,
-            comparable=backbone == "reference",
+            comparable=self.sync.comparable,
             family="sync",
-            domain="any" if backbone == "reference" else "embedded-corpus",
+            domain=self.sync.domain,
             needs_audio=True,
             min_frames=MIN_FRAMES,
         )

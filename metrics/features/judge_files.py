@@ -31,21 +31,25 @@ def describe(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 
 def load_into(net: nn.Module, name: str, folder: Path = FOLDER) -> None:
     """Fill `net` with a judge's weights and put it in evaluation mode. BadInput when the file is another."""
+    net.load_state_dict(load_file(verified(name, folder)))
+    net.eval()
+
+
+def names_in(name: str, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the names of a judge's outputs, from its file's header. BadInput when the file is another."""
+    with safe_open(verified(name, folder), "pt") as stored:
+        return tuple(stored.metadata()["outputs"].split(","))
+
+
+def verified(name: str, folder: Path = FOLDER) -> Path:
+    """Return a judge's file; BadInput when it is missing or not the one that judges.json describes."""
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise BadInput(f"{path}: no such file; {_RETRAIN}")
     found, expected = file_sha256(path), describe(name, folder)["sha256"]
     if found != expected:
         raise BadInput(f"{path}: SHA-256 {found}, not {expected} as {DESCRIPTION} says; {_RETRAIN}")
-    net.load_state_dict(load_file(path))
-    net.eval()
-
-
-def names_in(name: str, folder: Path = FOLDER) -> tuple[str, ...]:
-    """Return the names of a judge's outputs, from its file's header (empty for the sync judge)."""
-    with safe_open(folder / f"{name}.safetensors", "pt") as stored:
-        outputs = (stored.metadata() or {}).get("outputs", "")
-    return tuple(outputs.split(",")) if outputs else ()
+    return path
 
 
 def file_sha256(path: Path) -> str:

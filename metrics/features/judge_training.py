@@ -18,7 +18,7 @@ from metrics.features.sync import WINDOW
 from metrics.features.sync_judge import DIMENSIONS, SyncJudgeNet, lip_windows
 
 FACE_STEPS, FACE_BATCH = 800, 128
-SYNC_STEPS, SYNC_CLIPS, SYNC_RUN = 600, 12, 24
+SYNC_STEPS, SYNC_CLIPS, SYNC_RUN = 700, 12, 24
 _TEMPERATURE = 0.1
 _READING_WEIGHT = 10.0
 # Every other window: neighbours differ too little to be told apart, and need not be.

@@ -7,7 +7,7 @@ Not done here: face detection and cropping; a clip is scored as it was prepared.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,12 +113,14 @@ def sync_score(clip: Clip, backbone: SyncBackbone) -> SyncScore:
 
 @dataclass(frozen=True, slots=True)
 class NamedSync:
-    """A loaded backbone with the names that a card shows."""
+    """A loaded backbone with what a card says of it."""
 
     backbone: SyncBackbone
     label: str
     protocol: str
     paper: str
+    domain: Literal["any", "embedded-corpus"]
+    comparable: bool
 
     def score(self, pair: Pair) -> SyncScore:
         """Return the generated clip's score, computed once for LSE-C, LSE-D and the offset together."""
@@ -132,9 +134,11 @@ def load_sync(backbone: Backbone, weights: Weights) -> NamedSync:
 
         return NamedSync(
             SyncNetBackbone(weights.state_dict("syncnet-v2")),
-            weights.label("syncnet-v2", "syncnet-v2"),
+            weights.label("syncnet_v2", "syncnet-v2"),
             f"wav2lip-lrs, frames=decoded, >= {MIN_FRAMES} frames",
             "Prajwal et al., A Lip Sync Expert Is All You Need, ACM Multimedia 2020",
+            domain="any",
+            comparable="syncnet-v2" not in weights.unverified,
         )
     from metrics.features.sync_judge import SyncJudge
 
@@ -143,4 +147,6 @@ def load_sync(backbone: Backbone, weights: Weights) -> NamedSync:
         "sync-judge",
         f"SyncNet's distances, lower half of 64x64 crops, >= {MIN_FRAMES} frames",
         "this project; distances after Chung and Zisserman, ACCV Workshops 2016",
+        domain="embedded-corpus",
+        comparable=False,
     )

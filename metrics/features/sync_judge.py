@@ -1,4 +1,4 @@
-"""The embedded sync judge: SyncNet's interface in 0.6 M parameters, trained on the embedded corpus.
+"""The embedded sync judge: SyncNet's interface in 0.75 M parameters, trained on the embedded corpus.
 
 5 frames of the lower half of a 64x64 crop against 20 MFCC steps. Valid for the embedded corpus alone; its
 distances lie in 0..2, so its LSE is comparable with no published one. Training: `train_judges`.

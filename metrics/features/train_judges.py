@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from harness.datasets.synthetic import CORPUS_VERSION
 from harness.types import BadInput, Sample
@@ -43,10 +44,11 @@ JUDGES = {"sync_judge": train_sync, "emotion_judge": train_emotion, "au_judge": 
 
 def train_judge(name: str, samples: Sequence[Sample], out: Path) -> None:
     """Train one judge on one thread and write its file; its outputs' names go into the file's header."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # this is a process of its own
     outputs = {"emotion_judge": CLASSES, "au_judge": truth_units(samples[0])[1]}.get(name, ())
     net = JUDGES[name](training_clips(samples), SEED, partial(_say, name))
-    save_file(net.state_dict(), out / f"{name}.safetensors", metadata={"outputs": ",".join(outputs)})
+    metadata = {"outputs": ",".join(outputs)}
+    save_file(halved(net.state_dict()), out / f"{name}.safetensors", metadata=metadata)
 
 
 def train_all(out: Path, corpus: Path, workers: int) -> None:
@@ -58,6 +60,11 @@ def train_all(out: Path, corpus: Path, workers: int) -> None:
         for job in [pool.submit(train_judge, name, samples, out) for name in JUDGES]:
             job.result()
     write_description(out, dict.fromkeys(JUDGES))
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in float16, half the size of a file that is kept in version control for good."""
+    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
 def write_description(out: Path, figures: Mapping[str, Any]) -> None:
@@ -84,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default 2)")
     parser.add_argument("--check", action="store_true", help="train nothing, measure the weights in --out")
     options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         corpus = options.corpus or Path(temporary)
         try:
