@@ -1,13 +1,15 @@
 """metrics/emotion_accuracy.py: pooling over frames, labels outside the classes, and the reference network."""
 
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.types import BadInput, Clip, Frames, Measurement, Pair, Unscorable
+from harness.faces import POLICIES, mediapipe_detector
+from harness.prepare import prepare
+from harness.types import BadInput, Clip, Frames, Measurement, Pair, Sample, Unscorable
 from harness.weights import Weights
 from metrics.emotion_accuracy import EmotionAccuracy
 from metrics.features.emotion import EmotionClassifier
@@ -72,18 +74,15 @@ def test_pooling_pads_as_tensorflow_does() -> None:
 def test_reference_network_reads_a_real_face(shared: Path) -> None:
     weights = Weights(shared / "weights")
     metric = EmotionAccuracy("reference", weights)
-    capture = cv2.VideoCapture(str(shared / "clips" / "MEAD_W036_level_3_happy_007.mp4"))
-    images = [capture.read()[1] for _ in range(24)][::4]
-    # The face fills the middle of this clip; framed as `faces` would, eyes at 0.4 of four eye distances.
-    height, width = images[0].shape[:2]
-    side = round(0.62 * height)
-    left, top = (width - side) // 2, round(0.12 * height)
-    crops = [cv2.resize(i[top : top + side, left : left + side, ::-1], (128, 128)) for i in images]
-    clip = Clip(np.stack(crops), None)
-    measured = metric.measure(Pair("happy", clip, clip, emotion="happy"))
+    video = shared / "clips" / "MEAD_M003_level_1_disgusted_015.mp4"
+    sample = Sample("one", video, None, speaker=None, emotion="disgust")
+    crops = POLICIES["face-v1"]
+    prepared = prepare(sample, crops, 128, partial(mediapipe_detector, crops, weights))
+    clip = Clip(prepared.frames, None)
+    measured = metric.measure(Pair("one", clip, clip, emotion="disgust"))
     assert (metric.card.title, metric.card.backbone) == ("EmoAcc-fer7", "mini-XCEPTION")
     assert set(LABELS) >= {"happy", "surprise"}
-    assert (measured.value, measured.detail) == (100.0, "happy")
+    assert (measured.value, measured.detail) == (100.0, "disgust")
 
 
 def test_a_keras_file_of_another_network_is_refused(tmp_path: Path) -> None:
