@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel
 
 from harness.types import Clip, Measurement, Pair, Request, Score, Split
+from harness.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +83,7 @@ class Training:
     rank, world: this worker's share: it takes items rank::world of every global batch, which is drawn from
         the same seeded sampler on every worker, so the global batch does not depend on `world`.
     wrap: makes a model average its gradients over the workers.
+    weights: where pretrained files are found and verified.
     device: "cpu", "cuda", ...; threads: intra-op threads this loop may use.
     """
 
@@ -89,6 +91,7 @@ class Training:
     artefacts: Mapping[str, Path]
     report: Report
     seed: int
+    weights: Weights
     device: str = "cpu"
     threads: int = 1
     resume: Path | None = None
@@ -170,7 +173,7 @@ class Metric(Protocol):
 
     card: MetricCard
 
-    def __init__(self, backbone: Backbone, weights: Any) -> None: ...
+    def __init__(self, backbone: Backbone, weights: Weights) -> None: ...
 
     def measure(self, pair: Pair) -> Measurement:
         """Return this clip's value, or its features for a set metric."""

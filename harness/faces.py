@@ -138,6 +138,11 @@ def crop(image: NDArray[np.uint8], box: NDArray[np.float64], size: int) -> NDArr
     return np.asarray(shrunk, np.uint8)
 
 
+def eye_centres(landmarks: Landmarks) -> Landmarks:
+    """Return (T, 2, 2), the centres of right and left eye, each the mean of its two corners."""
+    return np.stack([landmarks[:, [36, 39]].mean(axis=1), landmarks[:, [42, 45]].mean(axis=1)], axis=1)
+
+
 def eye_frame(landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return the eyes' middle (T, 2), their unit direction (T, 2) and the clip's interocular unit in pixels.
 
@@ -145,7 +150,7 @@ def eye_frame(landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.flo
     shortens the former; neither moves with mouth, jaw or brows.
     """
     points = landmarks.astype(np.float64)
-    right, left = points[:, [36, 39]].mean(axis=1), points[:, [42, 45]].mean(axis=1)
+    right, left = eye_centres(landmarks).astype(np.float64).transpose(1, 0, 2)
     middle, across = (right + left) / 2, left - right
     between = np.linalg.norm(across, axis=1)
     to_nose = np.linalg.norm(points[:, NOSE_BASE] - middle, axis=1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog, config
 from harness.contracts import Method, Training, TrainingData, keep_model
 from harness.store import Store, code_version, write_whole
+from harness.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +83,7 @@ class FitSpec:
     threads: int
     device: str
     store: Store
+    weights: Weights
 
     def with_params(self, params: Mapping[str, Any]) -> "FitSpec":
         """Return the same training with some config values replaced."""
@@ -113,6 +115,7 @@ class FitSpec:
             artefacts=self.artefacts,
             report=report,
             seed=self.seed,
+            weights=self.weights,
             device=self.device,
             threads=self.threads,
             **place,

@@ -120,6 +120,7 @@ class Run:
             threads=self.sweep.resources.threads,
             device="cuda" if self.sweep.resources.gpus else "cpu",
             store=self.store,
+            weights=self.weights,
         )
 
     def _trials(self, entry: MethodEntry, spec: FitSpec | None) -> None:

@@ -13,6 +13,7 @@ from harness.progress import Progress
 from harness.store import Store
 from harness.trials import TrialPlan, run_in_process, trial_count
 from harness.types import BadInput
+from harness.weights import Weights
 
 
 def plan(folder: Path, search: Search) -> TrialPlan:
@@ -26,6 +27,7 @@ def plan(folder: Path, search: Search) -> TrialPlan:
         threads=1,
         device="cpu",
         store=Store(folder / "store"),
+        weights=Weights(),
     )
     spec = replace(empty, artefacts={"mean": run_stage(empty, "mean")})
     return TrialPlan(spec, search, folder / "tune" / "toy", seed=1, workers=1, gpus=0)

@@ -1,0 +1,162 @@
+"""cvae: Phan et al., "Emotional-Controllable Talking Face Generation on Real-Time System".
+
+A conditional deep variational autoencoder inpaints the masked face from a reference picture, speech and an
+emotion, trained with eq. (6): reconstruction, KL, alpha lip sync, beta perceptual, gamma emotion. What the
+paper leaves open follows METHODS.md section 1, nearest to sahilg06/EmoGen; the paper's weights were not released.
+
+    python -m harness.sweep sweeps/loss_weights.yaml
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from harness.contracts import MethodCard, Training
+from harness.types import Audio, BadInput, Clip, Frames, Request
+from methods.cvae import config as settings
+from methods.cvae import training as stages
+from methods.cvae.network import Generator
+from methods.nets.sampling import generator_mel
+
+_CHUNK = 50  # frames at once: memory does not grow with a clip's length
+
+
+class CVAE:
+    """The method as the harness sees it; made with its Config, ready to generate after `fit` or `load`."""
+
+    card: ClassVar[MethodCard] = MethodCard(
+        name="cvae",
+        title="Conditional deep VAE",
+        paper='Phan et al., "Emotional-Controllable Talking Face Generation on Real-Time System"',
+        conditions=("audio", "emotion", "reference", "context"),
+        trained_against=("sync", "emotion", "perceptual"),
+    )
+    Config: ClassVar[type[BaseModel]] = settings.Config
+    stages: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "sync_expert": (),
+        "emotion_critic": (),
+        "warm_start": (),
+    }
+
+    def __init__(self, config: settings.Config) -> None:
+        self.config = config
+        self._generator: Generator | None = None
+
+    def stage_config(self, stage: str) -> Mapping[str, Any]:
+        """Return what `stage` depends on: nothing that trials of a sweep over loss weights vary."""
+        chosen: Mapping[str, Any] = self.config.model_dump(
+            mode="json", include=set(settings.STAGE_KEYS[stage])
+        )
+        return chosen
+
+    def run_stage(self, stage: str, training: Training, out: Path) -> None:
+        """Train `stage` and write its weights and config into `out`."""
+        trainers: dict[str, Callable[[settings.Config, Training], nn.Module]] = {
+            "sync_expert": stages.train_sync_expert,
+            "emotion_critic": stages.train_emotion_critic,
+            "warm_start": stages.warm_start,
+        }
+        _write(out, trainers[stage](self.config, training), {"stage": stage, **self.stage_config(stage)})
+
+    def fit(self, training: Training) -> None:
+        """Train the generator from the warm start with eq. (6)."""
+        self._generator = stages.fit(self.config, training).eval()
+
+    def save(self, folder: Path) -> None:
+        """Write model.safetensors and config.json."""
+        if self._generator is None:
+            raise BadInput("cvae: nothing to save; fit or load first")
+        _write(folder, self._generator, {"method": self.card.name, **self.config.model_dump(mode="json")})
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote. Raises BadInput when it is another method's, size's or emotion set's."""
+        try:
+            found = json.loads((folder / "config.json").read_text())
+            weights = load_file(folder / stages.WEIGHTS)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise BadInput(f"{folder}: not a saved cvae ({error}); fit and save it again") from error
+        wanted = {
+            "method": self.card.name,
+            **self.config.model_dump(mode="json", include=set(settings.GENERATOR_KEYS)),
+        }
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                raise BadInput(
+                    f"{folder}: {key} is {found.get(key)!r} there, {value!r} in this config; use equal ones"
+                )
+        generator = Generator(self.config)
+        generator.load_state_dict(weights)
+        self._generator = generator.eval()
+
+    def generate(self, requests: Sequence[Request]) -> list[Clip]:
+        """Return one clip a request: the latent's mean, the first reference frame for every frame.
+
+        The network's face is pasted where the request's mask is True; other pixels are the context's own.
+        Raises BadInput for a picture of another size than the model's, or an emotion that it was not taught.
+        """
+        if self._generator is None:
+            raise BadInput("cvae: nothing to generate with; fit or load first")
+        return [self._clip(self._generator, request) for request in requests]
+
+    @torch.inference_mode()
+    def _clip(self, generator: Generator, request: Request) -> Clip:
+        audio = self._checked(request)
+        device = next(generator.parameters()).device
+        mel = torch.from_numpy(generator_mel(audio, request.frames))[:, None]
+        label = torch.zeros(1, len(self.config.emotions))
+        label[0, self.config.emotions.index(str(request.emotion))] = 1
+        reference = _pictures(request.reference[:1])
+        frames = request.context[: request.frames].copy()
+        for start in range(0, request.frames, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            context = _pictures(frames[part])
+            pictures = torch.cat([context, reference.expand_as(context)], 1).to(device)
+            labels = label.expand(len(context), -1).to(device)
+            painted = generator(pictures, mel[part].to(device), labels, None).frames
+            _paste(frames[part], painted, request.mask[part])
+        return Clip(frames, audio)
+
+    def _checked(self, request: Request) -> Audio:
+        """Return the request's sound, or raise BadInput for what this model cannot answer."""
+        if request.audio is None:
+            raise BadInput(f"{request.id}: has no sound; cvae is driven by it")
+        size = self.config.image_size
+        if request.reference.shape[1:3] != (size, size):
+            height, width = request.reference.shape[1:3]
+            raise BadInput(f"{request.id}: the pictures are {width}x{height}, this cvae makes {size}x{size}")
+        if request.emotion not in self.config.emotions:
+            taught = ", ".join(self.config.emotions)
+            raise BadInput(f"{request.id}: emotion {request.emotion!r} is none of this cvae's {taught}")
+        if min(len(request.context), len(request.mask)) < request.frames:
+            raise BadInput(f"{request.id}: context and mask must have all {request.frames} frames asked for")
+        return request.audio
+
+
+METHOD = CVAE
+
+
+def _pictures(frames: Frames) -> torch.Tensor:
+    """(T, H, W, 3) uint8 to (T, 3, H, W) float in [0, 1]."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+
+
+def _paste(frames: Frames, painted: torch.Tensor, mask: NDArray[np.bool_]) -> None:
+    """Put painted (T, 3, H, W) pixels into (T, H, W, 3) `frames` where `mask` is True, in place."""
+    pixels = (painted.float() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    np.copyto(frames, pixels, where=mask[..., None])
+
+
+def _write(folder: Path, module: nn.Module, config: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    save_file(state, folder / stages.WEIGHTS)
+    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,106 @@
+"""Configuration of `cvae`: what the paper gives, and a reason for every value that it does not."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.types import EMOTIONS
+from methods.nets.perceptual import Trunk
+
+# `size: paper`: EmoGen's widths, batches and rates (METHODS.md section 1); its step counts are not given
+# anywhere, these are Wav2Lip's order of magnitude scaled to CREMA-D's 8 hours.
+PAPER: dict[str, Any] = {
+    "width": 16,
+    "residuals": 1,
+    "perceptual": "reference",
+    "perceptual_frames": 5,
+    "batch": 16,
+    "steps": 100_000,
+    "learning_rate": 1e-4,
+    "critic_tuning_rate": 1e-6,
+    "warm_start_steps": 50_000,
+    "warm_start_batch": 80,
+    "warm_start_rate": 1e-4,
+    "sync_width": 32,
+    "sync_clips": 32,
+    "sync_steps": 100_000,
+    "sync_rate": 1e-4,
+    "critic_width": 64,
+    "critic_batch": 64,
+    "critic_steps": 50_000,
+    "critic_rate": 1e-4,
+}
+
+
+class Config(BaseModel):
+    """Keys of `cvae` in YAML; `size: paper` replaces every default that is not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: Literal["tiny", "paper"] = "tiny"
+    image_size: Literal[64, 96, 128] = 64  # the paper's emotion discriminator is 64x64, the only size named
+    emotions: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgust")  # CREMA-D's six
+
+    # Eq. (6) names the weights, gives no value; these are EmoGen's.
+    alpha: float = Field(0.03, ge=0)
+    beta: float = Field(0.01, ge=0)
+    gamma: float = Field(0.01, ge=0)
+
+    # Generator. Tiny: half of EmoGen's width trains at about 100 frames/s on one core.
+    width: int = Field(8, ge=4, multiple_of=4)
+    residuals: int = Field(0, ge=0)  # residual convolutions after each stage
+    augment: float = Field(0.8, ge=0, le=1)  # EmoGen's group probability
+
+    # Perceptual loss: the bundled trunk costs 0.4 G multiply-adds a frame; tiny looks at one frame a window.
+    perceptual: Trunk = "embedded"
+    perceptual_frames: int = Field(1, ge=1, le=5)
+
+    # Joint training from the warm start.
+    batch: int = Field(8, ge=1)  # windows of 5 frames
+    steps: int = Field(150, ge=1)
+    learning_rate: float = Field(5e-4, gt=0)
+    critic_tuning_rate: float = Field(1e-5, gt=0)
+
+    # Warm start: single frames, as neither of its two terms needs neighbours.
+    warm_start_steps: int = Field(400, ge=1)
+    warm_start_batch: int = Field(40, ge=1)
+    warm_start_rate: float = Field(2e-3, gt=0)
+
+    # Sync expert: windows of one clip are one another's negatives.
+    sync_width: int = Field(8, ge=4, multiple_of=4)
+    sync_clips: int = Field(8, ge=1)
+    sync_windows: int = Field(8, ge=2)
+    sync_steps: int = Field(600, ge=1)
+    sync_rate: float = Field(1e-3, gt=0)
+
+    # Emotion discriminator.
+    critic_width: int = Field(8, ge=1)
+    critic_batch: int = Field(32, ge=1)
+    critic_steps: int = Field(300, ge=1)
+    critic_rate: float = Field(1e-3, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_paper(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("size") == "paper":
+            return {**PAPER, **given}
+        return given
+
+    @field_validator("emotions")
+    @classmethod
+    def _known(cls, emotions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [e for e in emotions if e not in EMOTIONS]
+        if unknown or len(set(emotions)) < max(2, len(emotions)):
+            raise ValueError(f"two or more different emotions of {', '.join(EMOTIONS)}; got {list(emotions)}")
+        return tuple(e for e in EMOTIONS if e in emotions)
+
+
+# What each stage depends on: never alpha, beta, gamma or a value of `fit` alone, so that trials share it.
+_DATA = ("image_size", "emotions")
+_NETWORK = ("width", "residuals")
+STAGE_KEYS: dict[str, tuple[str, ...]] = {
+    "sync_expert": (*_DATA, "augment", "sync_width", "sync_clips", "sync_windows", "sync_steps", "sync_rate"),
+    "emotion_critic": (*_DATA, "augment", "critic_width", "critic_batch", "critic_steps", "critic_rate"),
+    "warm_start": (*_DATA, *_NETWORK, "augment", "warm_start_steps", "warm_start_batch", "warm_start_rate"),
+}
+GENERATOR_KEYS = (*_DATA, *_NETWORK)

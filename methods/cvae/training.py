@@ -1,0 +1,226 @@
+"""Training of `cvae`: sync expert, emotion discriminator, warm start, then all terms of eq. (6) together."""
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from harness.contracts import Training
+from harness.types import BadInput
+from methods.cvae.config import Config
+from methods.cvae.losses import divergence, reconstruction
+from methods.cvae.network import Generator, Output, composite, latent_shape
+from methods.nets.blocks import frozen
+from methods.nets.emotion_critic import EmotionCritic
+from methods.nets.loop import Stateful, build, train
+from methods.nets.perceptual import PerceptualLoss, perceptual_loss
+from methods.nets.sampling import Draw, Windows, WindowSampler
+from methods.nets.sync_expert import FRAMES, SyncExpert, expert_loss, sync_loss
+
+WEIGHTS = "model.safetensors"
+
+Trained = TypeVar("Trained", bound=nn.Module)
+
+_BETAS = (0.5, 0.999)  # of EmoGen's Adam
+
+
+def train_sync_expert(config: Config, training: Training) -> SyncExpert:
+    """Train the expert on real windows; both encoders start from `training.seed`."""
+    draw = Draw(
+        shared_batch(config.sync_clips, "sync_clips", training), FRAMES, config.sync_windows, config.augment
+    )
+    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
+    expert = cast(SyncExpert, build(training.seed, lambda: make_expert(config))).to(training.device)
+    wrapped = training.wrap(expert)
+    optimiser = Adam(expert.parameters(), config.sync_rate)
+
+    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
+        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
+        loss = expert_loss(wrapped(windows.target, windows.speech), config.sync_windows)
+        descend(optimiser, loss)
+        return {"sync_expert": loss.detach()}
+
+    train(training, {"expert": expert, "optimiser": optimiser}, config.sync_steps, step)
+    return expert
+
+
+def train_emotion_critic(config: Config, training: Training) -> EmotionCritic:
+    """Pre-train the emotion discriminator on real windows by cross-entropy (eq. 3)."""
+    draw = Draw(shared_batch(config.critic_batch, "critic_batch", training), FRAMES, augment=config.augment)
+    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
+    critic = cast(EmotionCritic, build(training.seed, lambda: make_critic(config))).to(training.device)
+    wrapped = training.wrap(critic)
+    optimiser = Adam(critic.parameters(), config.critic_rate)
+
+    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
+        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
+        logits = wrapped(windows.target)
+        loss = nn.functional.cross_entropy(logits, windows.emotion)
+        descend(optimiser, loss)
+        accuracy = (logits.argmax(1) == windows.emotion).float().mean()
+        return {"critic": loss.detach(), "critic_accuracy": accuracy}
+
+    train(training, {"critic": critic, "optimiser": optimiser}, config.critic_steps, step)
+    return critic
+
+
+def warm_start(config: Config, training: Training) -> Generator:
+    """Train a new generator on the first two terms of eq. (6), which no trial weighs differently."""
+    draw = Draw(
+        shared_batch(config.warm_start_batch, "warm_start_batch", training), 1, augment=config.augment
+    )
+    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
+    generator = cast(Generator, build(training.seed, lambda: Generator(config))).to(training.device)
+    wrapped = training.wrap(generator)
+    optimiser = Adam(generator.parameters(), config.warm_start_rate, _BETAS)
+
+    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
+        noise = latent_noise(rng, config, draw, training)
+        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
+        output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
+        recon, kl = reconstruction(frames, windows.target), divergence(output)
+        descend(optimiser, recon + kl)
+        return {"recon": recon.detach(), "kl": kl.detach(), "total": (recon + kl).detach()}
+
+    train(training, {"generator": generator, "optimiser": optimiser}, config.warm_start_steps, step)
+    return generator
+
+
+def fit(config: Config, training: Training) -> Generator:
+    """Train the generator from the warm start with every term whose weight is not 0."""
+    draw = Draw(shared_batch(config.batch, "batch", training), FRAMES, augment=config.augment)
+    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
+    generator = stored(training, "warm_start", Generator(config))
+    critics = Critics(config, training)
+    wrapped = training.wrap(generator)
+    optimiser = Adam(generator.parameters(), config.learning_rate, _BETAS)
+
+    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
+        looked_at = rng.choice(FRAMES, config.perceptual_frames, replace=False)
+        noise = latent_noise(rng, config, draw, training)
+        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
+        output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
+        terms = {"recon": reconstruction(frames, windows.target), "kl": divergence(output)}
+        terms |= critics.terms(frames, windows, looked_at)
+        weights = {"sync": config.alpha, "perceptual": config.beta, "emotion": config.gamma}
+        total = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
+        descend(optimiser, total)
+        losses = {**terms, **critics.tune(windows), "total": total}
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    parts: dict[str, Stateful] = {"generator": generator, "optimiser": optimiser, **critics.parts()}
+    train(training, parts, config.steps, step)
+    return generator
+
+
+class Critics:
+    """The networks that judge generated frames in `fit`, each None where its term weighs 0.
+
+    `judge` is a frozen twin of `critic`: the generator's loss must leave no gradient in the weights that
+    the critic's own optimiser, and its averaging over workers, own.
+    """
+
+    def __init__(self, config: Config, training: Training) -> None:
+        device = training.device
+        self.expert: SyncExpert | None = None
+        self.perceptual: PerceptualLoss | None = None
+        self.critic: EmotionCritic | None = None
+        if config.alpha > 0:
+            self.expert = stored(training, "sync_expert", make_expert(config))
+            frozen(self.expert)
+        if config.beta > 0:
+            self.perceptual = perceptual_loss(config.perceptual).to(device)
+        if config.gamma > 0:
+            self.critic = stored(training, "emotion_critic", make_critic(config))
+            self.judge = frozen(make_critic(config)).to(device)
+            self.judge.load_state_dict(self.critic.state_dict())
+            self.wrapped = training.wrap(self.critic)
+            self.optimiser = Adam(self.critic.parameters(), config.critic_tuning_rate)
+
+    def parts(self) -> dict[str, Stateful]:
+        """Return what a checkpoint must keep."""
+        if self.critic is None:
+            return {}
+        return {"critic": self.critic, "judge": self.judge, "critic_optimiser": self.optimiser}
+
+    def terms(self, frames: Tensor, windows: Windows, looked_at: NDArray[np.int64]) -> dict[str, Tensor]:
+        """Return the unweighted terms on (B, T, 3, S, S) frames; perceptual on the frames `looked_at`."""
+        found = {}
+        if self.expert is not None:
+            found["sync"] = sync_loss(self.expert, frames, windows.speech)
+        if self.perceptual is not None:
+            generated, target = frames[:, looked_at].flatten(0, 1), windows.target[:, looked_at].flatten(0, 1)
+            found["perceptual"] = self.perceptual(generated, target)
+        if self.critic is not None:
+            found["emotion"] = nn.functional.cross_entropy(self.judge(frames), windows.emotion)
+        return found
+
+    def tune(self, windows: Windows) -> dict[str, Tensor]:
+        """Fine-tune the emotion discriminator on the batch's real frames (section 2.1)."""
+        if self.critic is None:
+            return {}
+        loss = nn.functional.cross_entropy(self.wrapped(windows.target), windows.emotion)
+        descend(self.optimiser, loss)
+        self.judge.load_state_dict(self.critic.state_dict())
+        return {"critic": loss}
+
+
+def make_expert(config: Config) -> SyncExpert:
+    """Return an untrained sync expert of the configured size."""
+    return SyncExpert(config.sync_width, config.image_size)
+
+
+def make_critic(config: Config) -> EmotionCritic:
+    """Return an untrained emotion discriminator of the configured size."""
+    return EmotionCritic(config.critic_width, config.image_size, len(config.emotions))
+
+
+def stored(training: Training, stage: str, module: Trained) -> Trained:
+    """Return `module` with the weights that `stage` left, on the training's device."""
+    module.load_state_dict(load_file(training.artefacts[stage] / WEIGHTS))
+    return module.to(training.device)
+
+
+def descend(optimiser: Optimizer, loss: Tensor) -> None:
+    """Take one optimiser step down `loss`."""
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimiser.step()
+
+
+def generate_windows(
+    generator: nn.Module, windows: Windows, noise: Tensor | None, emotions: int
+) -> tuple[Output, Tensor]:
+    """Return the network's output and its frames (B, T, 3, S, S), pasted into what the mask leaves.
+
+    Every loss looks at the pasted frames, which are what `generate` delivers. bf16 on CUDA devices.
+    """
+    time = windows.target.shape[1]
+    context = windows.target.masked_fill(windows.mask, 0)
+    reference = windows.reference[:, None].expand_as(context)
+    pictures = torch.cat([context, reference], 2).flatten(0, 1)
+    label = nn.functional.one_hot(windows.emotion, emotions).float().repeat_interleave(time, 0)
+    device = pictures.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        output: Output = generator(pictures, windows.mel.flatten(0, 1), label, noise)
+    frames = composite(output.frames.float().view_as(context), context, windows.mask)
+    return output, frames
+
+
+def latent_noise(rng: np.random.Generator, config: Config, draw: Draw, training: Training) -> Tensor:
+    """Return this worker's share of the global batch's latent noise, drawn whole on every worker."""
+    shape = (draw.clips, draw.length, *latent_shape(config))
+    noise = torch.from_numpy(rng.standard_normal(shape, np.float32))
+    return noise[training.rank :: training.world].flatten(0, 1).to(training.device)
+
+
+def shared_batch(count: int, key: str, training: Training) -> int:
+    """Return `count`, or raise BadInput when the workers' shares of it would differ in size."""
+    if count % training.world:
+        raise BadInput(f"{key}: {count} is no multiple of the {training.world} workers; make it one")
+    return count

@@ -1,0 +1,95 @@
+"""Convolution blocks shared by the methods: a conditioned 3x3 convolution and a mel encoder.
+
+No batch statistics anywhere: a clip's frames must not depend on what else is in the batch, and gradients
+averaged over workers must equal one worker's.
+"""
+
+from itertools import pairwise
+from typing import cast
+
+from torch import Tensor, nn
+
+SLOPE = 0.2
+
+
+def activate(x: Tensor) -> Tensor:
+    """Return LeakyReLU of slope 0.2, the emotion MLP's own (Eskimez et al. 2022), used everywhere here."""
+    return nn.functional.leaky_relu(x, SLOPE)
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation for LeakyReLU of every convolution and linear layer inside, in place."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class ConditionedConv(nn.Module):
+    """3x3 convolution of [x | condition tiled over space], then LeakyReLU.
+
+    A tiled map is constant in space, so its convolution is one number a channel: it is added as a bias,
+    which equals the concatenation but for its zero padding and costs nothing per pixel.
+
+    x: (N, inputs, H, W); condition: (N, condition), squeezed to `joined` channels by its own layer.
+    """
+
+    def __init__(self, inputs: int, outputs: int, condition: int, joined: int, stride: int = 1) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(condition, joined)
+        self.join = nn.Linear(joined, outputs, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Return (N, outputs, H / stride, W / stride)."""
+        joined = self.join(activate(self.squeeze(condition)))
+        return activate(self.conv(x) + joined[:, :, None, None])
+
+
+class ResidualConv(nn.Module):
+    """x + 3x3 convolution of x, then LeakyReLU: (N, channels, H, W) to the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, channels, H, W)."""
+        return activate(x + self.conv(x))
+
+
+class MelEncoder(nn.Module):
+    """(N, 1, 80, 16) mel windows in [-4, 4] to (N, 16 * width): Wav2Lip's 32-64-128-256-512 at width 32."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        channels = (1, width, 2 * width, 4 * width, 8 * width)
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(channels):
+            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(8 * width, 16 * width, (5, 1)))  # 80x16 -> 5x1 -> 1x1
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Return one vector a window, before any activation."""
+        return cast(Tensor, self.layers(mel / 4)).flatten(1)
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Double height and width, nearest: its backward is a plain sum, the same on every run and device."""
+    n, channels, height, width = x.shape
+    tiled = x[:, :, :, None, :, None].expand(n, channels, height, 2, width, 2)
+    return tiled.reshape(n, channels, 2 * height, 2 * width)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Return how many numbers `module` trains."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """Put `module` in evaluation mode, without gradients for its parameters, and return it."""
+    module.eval()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return module

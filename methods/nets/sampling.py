@@ -1,0 +1,146 @@
+"""Draws training windows from prepared clips: the same global batch on every worker, from (seed, step) alone.
+
+Because a step's batch is a function of its number, a resumed run needs no sampler state to go on exactly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.audio import mel_windows
+from harness.contracts import TrainingData
+from harness.prepare import frames_and_sound, load
+from harness.types import SAMPLES_PER_FRAME, Audio, BadInput
+from methods.nets.augment import apply_colours, draw_colours
+
+_CLIPS_IN_MEMORY = 1024  # about 1.5 MB each at 64 px
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A batch of windows of T consecutive frames.
+
+    target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face. reference: (B, 3, S, S).
+    mel: (B, T, 1, 80, 16), one window a frame. speech: (B, 1, 80, 16), the mel of the whole window.
+    emotion: (B,) index into the method's emotions.
+    """
+
+    target: Tensor
+    mask: Tensor
+    reference: Tensor
+    mel: Tensor
+    speech: Tensor
+    emotion: Tensor
+
+    def to(self, device: str) -> "Windows":
+        """Return the same batch on `device`."""
+        return Windows(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A global batch: `clips` picks, `per_clip` different windows of `length` frames from each.
+
+    augment: probability that a window's colours are changed (`augment.draw_colours`).
+    """
+
+    clips: int
+    length: int
+    per_clip: int = 1
+    augment: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    frames: Tensor  # (T, 3, S, S) uint8
+    mask: Tensor  # (T, 1, S, S) bool
+    mel: Tensor  # (T + 1, 1, 80, 16): row f starts at frame f - 1
+
+
+def generator_mel(audio: Audio, frames: int) -> NDArray[np.float32]:
+    """Return (frames, 80, 16): each frame's window starts one frame before it (Wav2Lip's generator)."""
+    return mel_windows(np.concatenate([np.zeros(SAMPLES_PER_FRAME, np.float32), audio]), frames)
+
+
+class WindowSampler:
+    """Windows of the training split's clips that have sound, one of `emotions`, and frames enough.
+
+    Raises BadInput when no clip is left or the clips' size is not `size`.
+    """
+
+    def __init__(self, data: TrainingData, emotions: Sequence[str], size: int, draw: Draw) -> None:
+        if data.size != size:
+            raise BadInput(
+                f"image_size: {size}, but the clips are prepared at {data.size} px; make them equal"
+            )
+        self.size, self.plan = size, draw
+        self._load = lru_cache(_CLIPS_IN_MEMORY)(_load_clip)
+        chosen = [s == "train" and e in emotions for s, e in zip(data.splits, data.emotions, strict=True)]
+        known = {i: frames_and_sound(data.clips[i]) for i in np.flatnonzero(chosen)}
+        starts = {i: frames - draw.length + 1 for i, (frames, sound) in known.items() if sound}
+        kept = [i for i, count in starts.items() if count >= draw.per_clip]
+        if not kept:
+            raise BadInput(
+                f"data: of {len(data.clips)} clips none is for training, with sound, in "
+                f"{', '.join(emotions)} and at least {draw.length + draw.per_clip - 1} frames long"
+            )
+        self.paths = [data.clips[i] for i in kept]
+        self._starts = [starts[i] for i in kept]
+        self._emotions = [emotions.index(str(data.emotions[i])) for i in kept]
+        self._companions = _companions([data.speakers[i] for i in kept])
+
+    def draw(self, rng: np.random.Generator, rank: int = 0, world: int = 1) -> Windows:
+        """Return this worker's share of a global batch: picks rank::world, a clip's windows together.
+
+        A reference is a frame of another clip of the speaker: one of the same clip would show the very
+        emotion that the label should give. Only a speaker's single clip is its own reference.
+        """
+        plan = self.plan
+        clips = rng.integers(len(self.paths), size=plan.clips)
+        starts = [rng.choice(self._starts[c], plan.per_clip, replace=False) for c in clips]
+        others = [int(rng.choice(self._companions[c])) for c in clips]
+        moments = rng.random(plan.clips)
+        colours = draw_colours(rng, plan.clips * plan.per_clip, self.size, plan.augment)
+        mine = range(rank, plan.clips, world)
+        windows = [
+            self._window(int(clips[i]), int(s), others[i], moments[i]) for i in mine for s in starts[i]
+        ]
+        batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
+        pictures = torch.cat([batch.target, batch.reference[:, None]], 1).float() / 255
+        owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)
+        pictures = apply_colours(pictures, colours.of(owned))
+        return replace(batch, target=pictures[:, :-1], reference=pictures[:, -1])
+
+    def _window(self, clip: int, start: int, other: int, moment: float) -> Windows:
+        own, reference = self._load(self.paths[clip]), self._load(self.paths[other]).frames
+        frames = slice(start, start + self.plan.length)
+        return Windows(
+            target=own.frames[frames],
+            mask=own.mask[frames],
+            reference=reference[int(moment * len(reference))],
+            mel=own.mel[frames],
+            speech=own.mel[start + 1],
+            emotion=torch.tensor(self._emotions[clip]),
+        )
+
+
+def _load_clip(path: Path) -> _Clip:
+    clip = load(path)
+    if clip.audio is None:
+        raise BadInput(f"{path}: has no sound; delete it and run again")
+    mel = generator_mel(clip.audio, len(clip.frames) + 1)
+    frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).contiguous()
+    return _Clip(frames, torch.from_numpy(clip.mask)[:, None], torch.from_numpy(mel)[:, None])
+
+
+def _companions(speakers: Sequence[str | None]) -> list[NDArray[np.int64]]:
+    """Return, for each clip, the other clips of its speaker, or itself where there is none."""
+    named = np.array([f"speaker {s}" if s is not None else f"clip {i}" for i, s in enumerate(speakers)])
+    same = [np.flatnonzero(named == name) for name in named]
+    return [group[group != i] if len(group) > 1 else group for i, group in enumerate(same)]

@@ -1,0 +1,86 @@
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_up import EMOTIONS, SIZE, made_up_clip
+
+from harness import prepare
+from harness.audio import mel_windows
+from harness.contracts import TrainingData
+from harness.types import BadInput
+from methods.nets.sampling import Draw, Windows, WindowSampler
+
+
+def drawn(data: TrainingData, draw: Draw, seed: int = 0, rank: int = 0, world: int = 1) -> Windows:
+    return WindowSampler(data, EMOTIONS, SIZE, draw).draw(np.random.default_rng(seed), rank, world)
+
+
+def test_shapes(corpus: TrainingData) -> None:
+    windows = drawn(corpus, Draw(clips=3, length=5, per_clip=2))
+    shapes = [tuple(getattr(windows, f.name).shape) for f in fields(Windows)]
+    assert shapes == [
+        (6, 5, 3, 64, 64),
+        (6, 5, 1, 64, 64),
+        (6, 3, 64, 64),
+        (6, 5, 1, 80, 16),
+        (6, 1, 80, 16),
+        (6,),
+    ]
+
+
+def test_a_window_is_its_clips_frames_sound_and_emotion(corpus: TrainingData) -> None:
+    one = replace(corpus, clips=corpus.clips[1:2], speakers=("a",), emotions=("happy",), splits=("train",))
+    clip = prepare.load(corpus.clips[1])
+    windows = drawn(one, Draw(clips=4, length=5))
+    frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).float() / 255
+    mel = torch.from_numpy(mel_windows(clip.audio, len(clip.frames)))
+    for i in range(4):
+        (start,) = [s for s in range(10) if torch.allclose(frames[s : s + 5], windows.target[i], atol=1e-6)]
+        assert torch.equal(windows.mask[i, :, 0], torch.from_numpy(clip.mask[start : start + 5]))
+        # The whole window's speech starts with it; a frame's own starts one frame (3.2 steps) earlier.
+        assert (windows.speech[i, 0] - mel[start]).abs().mean() < 0.1
+        assert (windows.mel[i, 1, 0] - mel[start]).abs().mean() < 0.1
+    assert windows.emotion.tolist() == [1] * 4
+
+
+def test_reference_is_of_another_clip_of_the_same_speaker(corpus: TrainingData) -> None:
+    skins = [prepare.load(path).frames[0, 20, 32] / 255 for path in corpus.clips]
+    windows = drawn(corpus, Draw(clips=32, length=5))
+    for target, reference in zip(windows.target, windows.reference, strict=True):
+        own, other = (
+            int(np.argmin([abs(s - x.numpy()).sum() for s in skins]))
+            for x in (target[0, :, 20, 32], reference[:, 20, 32])
+        )
+        assert other == own ^ 1
+
+
+def test_workers_shares_are_the_global_batch(corpus: TrainingData) -> None:
+    plan = Draw(clips=4, length=5, per_clip=2, augment=0.8)
+    whole = drawn(corpus, plan)
+    for rank in (0, 1):
+        part = drawn(corpus, plan, rank=rank, world=2)
+        kept = [0, 1, 4, 5] if rank == 0 else [2, 3, 6, 7]
+        for f in fields(Windows):
+            assert torch.equal(getattr(part, f.name), getattr(whole, f.name)[kept])
+
+
+def test_only_training_clips_with_sound_and_a_known_emotion(corpus: TrainingData, tmp_path: Path) -> None:
+    silent = tmp_path / "silent.npz"
+    prepare.save(silent, made_up_clip(0, 0, sound=False))
+    data = TrainingData(
+        (silent, *corpus.clips[:3]),
+        ("a",) * 4,
+        ("happy", "happy", "happy", "fear"),
+        ("train", "val", "train", "train"),
+        SIZE,
+    )
+    assert WindowSampler(data, EMOTIONS, SIZE, Draw(1, 5)).paths == [corpus.clips[1]]
+
+
+def test_bad_input_is_named(corpus: TrainingData) -> None:
+    with pytest.raises(BadInput, match=r"image_size: 96.*64 px"):
+        WindowSampler(corpus, EMOTIONS, 96, Draw(1, 5))
+    with pytest.raises(BadInput, match="at least 99 frames"):
+        WindowSampler(corpus, EMOTIONS, SIZE, Draw(1, 99))
