@@ -27,6 +27,7 @@ _CRF = "10"
 _SOUND_GAP = 0.02
 # A longer jump between timestamps, in seconds, is damage: it would become hours of stills or silence.
 _LONGEST_JUMP = 60.0
+_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"mfra", b"sidx", b"styp"}
 
 Frame = NDArray[np.uint8]
 """One picture, (H, W, 3) RGB."""
@@ -181,7 +182,8 @@ def _promised_size(container: av.container.InputContainer, path: Path) -> int:
             file.seek(end)
             head = file.read(16).ljust(16, b"\0")
             length = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4], "big")
-            if length < 8:  # 0: up to the file's end; less than a box's own head: padding after the last box
+            # Length 0 is "up to the file's end"; frames that a writer left outside any box have no length.
+            if head[4:8] not in _BOXES or length < 8:
                 break
             end += length
     return max(indexed, end)

@@ -5,6 +5,7 @@ that the judges know the marks that coding leaves.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,5 +92,5 @@ def _prepared(sample: Sample, side: int) -> PreparedClip:
     return prepare(sample, POLICIES["none"], side, _no_detector)
 
 
-def _no_detector() -> Detector:
+def _no_detector() -> AbstractContextManager[Detector]:
     raise AssertionError("a drawn clip's landmarks are its truth")
