@@ -58,7 +58,7 @@ def test_other_words_for_the_same_emotion(tmp_path: Path, word: str, emotion: st
         (HEADER + "a.mp4,x,happy,,\na.avi,x,happy,,\n", "line 3: a.avi is listed twice, or two files"),
         (HEADER + "../a.mp4,x,happy,,\n", 'line 2: file "../a.mp4": write the path of a clip below'),
         (HEADER + ",x,happy,,\n", 'line 2: file "": write the path'),
-        (HEADER, "is empty for the reader folder"),
+        (HEADER, "holds no clip for the reader folder"),
         ("", "no column file"),
     ],
 )
