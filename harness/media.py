@@ -4,7 +4,8 @@ Policy `25fps-nearest`: the timeline starts at the first video frame's presentat
 the source frame whose time is nearest to i/25 s. Sound is never stretched: it is placed on the same
 timeline by its own timestamps (cut if it starts earlier, zero-padded if later or where some is missing), as
 mono 16 kHz. Frames are never resampled to match a length. A file that was cut short is refused where its
-container can tell (mp4, avi, flv, mpg; Matroska cannot). Not done here: faces, crops (see `faces`).
+container can tell: mp4 and mov always, avi, flv and mpg mostly, Matroska never. Not done here: faces, crops
+(see `faces`).
 """
 
 import wave
@@ -24,6 +25,9 @@ from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, 
 _CRF = "10"
 # Containers round timestamps to a millisecond or so; a jump longer than this is missing sound.
 _SOUND_GAP = 0.02
+# A longer jump between timestamps, in seconds, is damage: it would become hours of stills or silence.
+_LONGEST_JUMP = 60.0
+_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"mfra", b"sidx", b"styp"}
 
 Frame = NDArray[np.uint8]
 """One picture, (H, W, 3) RGB."""
@@ -35,10 +39,7 @@ def frames_25fps(path: Path) -> Iterator[Frame]:
     Raises BadInput, naming the file, when it is missing, not a video, or broken in the middle.
     """
     with _open(path) as container:
-        if not container.streams.video:
-            raise BadInput(f"{path}: no video stream in it")
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1  # workers are the parallelism
+        stream = _video_stream(container, path)
         previous: tuple[float, Frame] | None = None
         due, start, gap = 0, 0.0, 1.0 / FPS
         for frame in _decoded(container, stream, path):
@@ -48,6 +49,7 @@ def frames_25fps(path: Path) -> Iterator[Frame]:
                 start = time
             else:
                 gap = time - start - previous[0]
+                _check_jump(gap, path)
                 # Every output time nearer to the previous frame than to this one is the previous frame's.
                 while due / FPS < previous[0] + gap / 2:
                     yield previous[1]
@@ -70,7 +72,7 @@ def audio_16k(path: Path, start: float | None = None) -> Audio | None:
     with _open(path) as container:
         if not container.streams.audio:
             return None
-        runs = _unbroken_runs(_decoded(container, container.streams.audio[0], path), path)
+        runs = _unbroken_runs(_decoded(container, container.streams.audio[0], path), path, start)
     if not runs:
         raise BadInput(f"{path}: the sound track holds no samples")
     origin = runs[0][0] if start is None else start
@@ -85,9 +87,7 @@ def audio_16k(path: Path, start: float | None = None) -> Audio | None:
 def video_start(path: Path) -> float:
     """Return the first video frame's presentation time in seconds on the file's clock."""
     with _open(path) as container:
-        if not container.streams.video:
-            raise BadInput(f"{path}: no video stream in it")
-        for frame in _decoded(container, container.streams.video[0], path):
+        for frame in _decoded(container, _video_stream(container, path), path):
             return _time(frame, path)
     raise BadInput(f"{path}: the video stream holds no frame")
 
@@ -164,24 +164,56 @@ def _open(path: Path) -> av.container.InputContainer:
         container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: not a readable media file ({error.strerror})") from error
-    size = path.stat().st_size
-    # Indices read from the file itself promise bytes that a file cut short does not have.
-    promised = max((e.pos + e.size for stream in container.streams for e in stream.index_entries), default=0)
+    size, promised = path.stat().st_size, _promised_size(container, path)
     if promised > size:
         container.close()
         raise BadInput(f"{path}: cut short: {size} bytes of at least {promised}; copy it again")
     return container
 
 
-def _decoded(container: av.container.InputContainer, stream: av.stream.Stream, path: Path) -> Iterator[Any]:
+def _promised_size(container: av.container.InputContainer, path: Path) -> int:
+    """Return the bytes that the file's own index, and an mp4's or mov's boxes, say it has; at least 0."""
+    indexed = max((e.pos + e.size for s in container.streams for e in s.index_entries), default=0)
+    if "mp4" not in container.format.name:
+        return indexed
+    end, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while end < size:
+            file.seek(end)
+            head = file.read(16).ljust(16, b"\0")
+            length = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4], "big")
+            # Length 0 is "up to the file's end"; frames that a writer left outside any box have no length.
+            if head[4:8] not in _BOXES or length < 8:
+                break
+            end += length
+    return max(indexed, end)
+
+
+def _video_stream(container: av.container.InputContainer, path: Path) -> Any:
+    if not container.streams.video:
+        raise BadInput(f"{path}: no video stream in it")
+    return container.streams.video[0]
+
+
+def _decoded(container: av.container.InputContainer, stream: Any, path: Path) -> Iterator[Any]:
+    if stream.codec_context is None:
+        raise BadInput(
+            f"{path}: {stream.type} in a coding that is not known here; convert it to H.264 and AAC"
+        )
+    stream.codec_context.thread_count = 1  # workers are the parallelism
     try:
         for packet in container.demux():  # all streams: where a file is cut short, any one may show it
             if packet.is_corrupt:
                 raise BadInput(f"{path}: damaged or cut short at byte {packet.pos}; copy it again")
-            if packet.stream_index == stream.index:
-                yield from packet.decode()
+            if packet.stream.index == stream.index:
+                yield from stream.decode(packet)
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: broken {stream.type} stream ({error.strerror})") from error
+
+
+def _check_jump(seconds: float, path: Path) -> None:
+    if abs(seconds) > _LONGEST_JUMP:
+        raise BadInput(f"{path}: timestamps jump by {seconds:.0f} s; re-mux the file or cut it there")
 
 
 def _upright(frame: Any) -> Frame:
@@ -196,12 +228,14 @@ def _time(frame: Any, path: Path) -> float:
     return float(frame.time)
 
 
-def _unbroken_runs(frames: Iterable[Any], path: Path) -> list[tuple[float, list[Audio]]]:
+def _unbroken_runs(frames: Iterable[Any], path: Path, start: float | None) -> list[tuple[float, list[Audio]]]:
     """Return 16 kHz mono sound, split where some is missing; each run with its start time in seconds."""
     runs: list[tuple[float, list[Audio]]] = []
-    resampler, due = _resampler(), 0.0
+    resampler, due = _resampler(), start
     for frame in frames:
         time = _time(frame, path)
+        due = time if due is None else due
+        _check_jump(time - due, path)
         if not runs or abs(time - due) > _SOUND_GAP:
             if runs:
                 runs[-1][1].extend(_resampled(resampler, None))

@@ -39,12 +39,14 @@ def prepare(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -
     """Return a sample cropped to (size, size) by a face policy, its sound fitted to the picture's length.
 
     `detector` is opened only where landmarks have to be found. Raises BadInput, naming the file, when it
-    cannot be decoded, shows no face, is not square under policy `none`, or lacks over half of its sound.
+    cannot be decoded, shows no face, is not square under policy `none`, or when sound or picture is not half
+    as long as the other.
     """
     audio = media.read_audio(sample.video, sample.audio)
     frames, landmarks = _cropped(sample, policy, size, detector)
     if audio is not None:
-        if len(audio) < len(frames) * SAMPLES_PER_FRAME / 2:
+        shorter, longer = sorted((len(audio), len(frames) * SAMPLES_PER_FRAME))
+        if shorter < longer / 2:
             raise BadInput(
                 f"{sample.audio or sample.video}: {len(audio) / SAMPLE_RATE:.2f} s of sound for "
                 f"{len(frames) / FPS:.2f} s of picture; one of the two is cut off"

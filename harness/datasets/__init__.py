@@ -34,6 +34,6 @@ def read(reader: str, root: Path) -> Found:
     found: Found = import_module(f"harness.datasets.{READERS[reader]}").read(root)
     if not found.samples and not found.unusable:
         raise BadInput(
-            f"data.root: {root} is empty for the reader {reader}, which looks for {LOOKED_FOR[reader]}"
+            f"data.root: {root} holds no clip for the reader {reader}, which looks for {LOOKED_FOR[reader]}"
         )
     return found
