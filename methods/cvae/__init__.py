@@ -2,7 +2,8 @@
 
 A conditional deep variational autoencoder inpaints the masked face from a reference picture, speech and an
 emotion, trained with eq. (6): reconstruction, KL, alpha lip sync, beta perceptual, gamma emotion. What the
-paper leaves open follows METHODS.md section 1, nearest to sahilg06/EmoGen; the paper's weights were not released.
+paper leaves open follows METHODS.md section 1, nearest to sahilg06/EmoGen.
+The paper's weights were not released.
 
     python -m harness.sweep sweeps/loss_weights.yaml
 """
@@ -24,6 +25,7 @@ from harness.contracts import MethodCard, Training
 from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.cvae import config as settings
 from methods.cvae import training as stages
+from methods.cvae.critics import WEIGHTS
 from methods.cvae.network import Generator
 from methods.nets.sampling import generator_mel
 
@@ -81,7 +83,7 @@ class CVAE:
         """Read what `save` wrote. Raises BadInput when it is another method's, size's or emotion set's."""
         try:
             found = json.loads((folder / "config.json").read_text())
-            weights = load_file(folder / stages.WEIGHTS)
+            weights = load_file(folder / WEIGHTS)
         except (OSError, ValueError, SafetensorError) as error:
             raise BadInput(f"{folder}: not a saved cvae ({error}); fit and save it again") from error
         wanted = {
@@ -158,5 +160,5 @@ def _paste(frames: Frames, painted: torch.Tensor, mask: NDArray[np.bool_]) -> No
 def _write(folder: Path, module: nn.Module, config: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    save_file(state, folder / stages.WEIGHTS)
+    save_file(state, folder / WEIGHTS)
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")

@@ -112,9 +112,9 @@ class WindowSampler:
             self._window(int(clips[i]), int(s), others[i], moments[i]) for i in mine for s in starts[i]
         ]
         batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
-        pictures = torch.cat([batch.target, batch.reference[:, None]], 1).float() / 255
+        as_bytes = torch.cat([batch.target, batch.reference[:, None]], 1).numpy()
         owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)
-        pictures = apply_colours(pictures, colours.of(owned))
+        pictures = torch.from_numpy(apply_colours(as_bytes, colours.of(owned)))
         return replace(batch, target=pictures[:, :-1], reference=pictures[:, -1])
 
     def _window(self, clip: int, start: int, other: int, moment: float) -> Windows:
