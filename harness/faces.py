@@ -5,11 +5,13 @@ the largest face of the first frame that has one, then the nearest from frame to
 frames are interpolated, longer ones make the clip unusable. The crop is square, of one size for the whole
 clip, centred on the eyes smoothed over time, and framed as the embedded corpus is drawn; what lies beyond
 the picture is its edge repeated. `none`: the footage is cropped already and is only resized; its landmarks
-are the corpus's truth where it has one, and found by the same detector otherwise.
+are the corpus's truth where it has one, and found by the same detector otherwise. Landmarks are pixel
+indices: a whole number is a pixel's centre.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from harness.weights import Weights
 Landmarks = NDArray[np.float32]
 Detector = Callable[[NDArray[np.uint8]], list[Landmarks]]
 """From one (H, W, 3) picture to the (68, 2) landmarks, in pixels, of every face in it."""
+
+OpenDetector = Callable[[], AbstractContextManager[Detector]]
+"""Opens a detector for one clip and closes it again."""
 
 EYES = (36, 39, 42, 45)
 NOSE_BASE = 33
@@ -70,8 +75,12 @@ def policy(name: str) -> Policy:
     return POLICIES[name]
 
 
-def mediapipe_detector(chosen: Policy, weights: Weights) -> Detector:
-    """Return MediaPipe FaceLandmarker with the reference file. Raises BadInput when the file is missing."""
+@contextmanager
+def mediapipe_detector(chosen: Policy, weights: Weights) -> Iterator[Detector]:
+    """Open MediaPipe FaceLandmarker with the reference file, in 50 ms; BadInput when the file is missing.
+
+    To be closed before the interpreter ends: its own thread is gone by then, and closing fails.
+    """
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -79,7 +88,6 @@ def mediapipe_detector(chosen: Policy, weights: Weights) -> Detector:
         base_options=BaseOptions(model_asset_path=str(weights.path("face-landmarker"))),
         num_faces=chosen.most_faces,
     )
-    landmarker = vision.FaceLandmarker.create_from_options(options)
 
     def detect(image: NDArray[np.uint8]) -> list[Landmarks]:
         height, width = image.shape[:2]
@@ -90,7 +98,8 @@ def mediapipe_detector(chosen: Policy, weights: Weights) -> Detector:
         found = landmarker.detect(picture).face_landmarks
         return [_pixels(face, width, height) for face in found]
 
-    return detect
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+        yield detect
 
 
 def track(images: Iterable[NDArray[np.uint8]], detect: Detector, chosen: Policy, where: Path) -> Landmarks:
@@ -119,12 +128,19 @@ def crop(image: NDArray[np.uint8], box: NDArray[np.float64], size: int) -> NDArr
     left, top, side = box
     # Shrinking by more than 2 in one bilinear step would skip pixels: take pixels first, then average them.
     taken = max(size, round(side))
-    matrix = np.array([[taken / side, 0, -left * taken / side], [0, taken / side, -top * taken / side]])
+    ratio = taken / side
+    first = (ratio - 1) / 2 - ratio * np.array([left, top])
+    matrix = np.array([[ratio, 0, first[0]], [0, ratio, first[1]]])
     cut = cv2.warpAffine(
         image, matrix, (taken, taken), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     shrunk = cut if taken == size else cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk, np.uint8)
+
+
+def eye_centres(landmarks: Landmarks) -> Landmarks:
+    """Return (T, 2, 2), the centres of right and left eye, each the mean of its two corners."""
+    return np.stack([landmarks[:, [36, 39]].mean(axis=1), landmarks[:, [42, 45]].mean(axis=1)], axis=1)
 
 
 def eye_frame(landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -134,7 +150,7 @@ def eye_frame(landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.flo
     shortens the former; neither moves with mouth, jaw or brows.
     """
     points = landmarks.astype(np.float64)
-    right, left = points[:, [36, 39]].mean(axis=1), points[:, [42, 45]].mean(axis=1)
+    right, left = eye_centres(landmarks).astype(np.float64).transpose(1, 0, 2)
     middle, across = (right + left) / 2, left - right
     between = np.linalg.norm(across, axis=1)
     to_nose = np.linalg.norm(points[:, NOSE_BASE] - middle, axis=1)
@@ -160,7 +176,7 @@ def full_face_mask(landmarks: Landmarks, size: int) -> NDArray[np.bool_]:
 
 def _pixels(face: Sequence[Any], width: int, height: int) -> Landmarks:
     points = [(face[i].x * width, face[i].y * height) for i in MESH_TO_68]
-    return np.array(points, np.float32)
+    return np.array(points, np.float32) - np.float32(0.5)
 
 
 def _largest(faces: list[Landmarks]) -> Landmarks | None:
@@ -187,6 +203,11 @@ def _bridged(found: list[Landmarks | None], longest_gap: int, where: Path) -> La
     every = np.arange(len(found))
     filled = np.stack([np.interp(every, seen, column) for column in known.T], axis=1)
     return filled.reshape(-1, 68, 2).astype(np.float32)
+
+
+def rescaled(landmarks: Landmarks, ratio: float) -> Landmarks:
+    """Return the landmarks of pictures resized by `ratio`: index 0 is half a pixel inside the edge."""
+    return (landmarks + np.float32(0.5)) * np.float32(ratio) - np.float32(0.5)
 
 
 def resized(frames: Frames, size: int) -> Frames:

@@ -2,12 +2,13 @@
 
 Policy `25fps-nearest`: the timeline starts at the first video frame's presentation time; output frame i is
 the source frame whose time is nearest to i/25 s. Sound is never stretched: it is placed on the same
-timeline by its own start time (cut if it starts earlier, zero-padded if later), as mono 16 kHz. Frames are
-never resampled to match a length. Not done here: faces, crops (see `faces`).
+timeline by its own timestamps (cut if it starts earlier, zero-padded if later or where some is missing), as
+mono 16 kHz. Frames are never resampled to match a length. A file that was cut short is refused where its
+container can tell (mp4, avi, flv, mpg; Matroska cannot). Not done here: faces, crops (see `faces`).
 """
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, 
 
 # Near-lossless at a few kB a frame: a ground-truth clip written and read again keeps about 45 dB.
 _CRF = "10"
+# Containers round timestamps to a millisecond or so; a jump longer than this is missing sound.
+_SOUND_GAP = 0.02
 
 Frame = NDArray[np.uint8]
 """One picture, (H, W, 3) RGB."""
@@ -35,22 +38,21 @@ def frames_25fps(path: Path) -> Iterator[Frame]:
         if not container.streams.video:
             raise BadInput(f"{path}: no video stream in it")
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = 1  # workers are the parallelism
         previous: tuple[float, Frame] | None = None
         due, start, gap = 0, 0.0, 1.0 / FPS
         for frame in _decoded(container, stream, path):
-            if frame.time is None:
-                raise BadInput(f"{path}: a video frame without a timestamp; re-mux the file")
-            image = frame.to_ndarray(format="rgb24")
+            time = _time(frame, path)
+            image = _upright(frame)
             if previous is None:
-                start = frame.time
+                start = time
             else:
-                gap = frame.time - start - previous[0]
+                gap = time - start - previous[0]
                 # Every output time nearer to the previous frame than to this one is the previous frame's.
                 while due / FPS < previous[0] + gap / 2:
                     yield previous[1]
                     due += 1
-            previous = (frame.time - start, image)
+            previous = (time - start, image)
         if previous is None:
             raise BadInput(f"{path}: the video stream holds no frame")
         # The last frame stays on screen as long as the one before it did.
@@ -59,27 +61,25 @@ def frames_25fps(path: Path) -> Iterator[Frame]:
             due += 1
 
 
-def audio_16k(path: Path, start: float = 0.0) -> Audio | None:
+def audio_16k(path: Path, start: float | None = None) -> Audio | None:
     """Return the first sound track, mono float32 at 16 kHz, from `start` seconds of the file's clock on.
 
-    None where the file has no sound track. Raises BadInput, naming the file, when it cannot be decoded.
+    `start` None is the track's own first sample. None is returned where the file has no sound track.
+    Raises BadInput, naming the file, when it cannot be decoded.
     """
     with _open(path) as container:
         if not container.streams.audio:
             return None
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        chunks: list[Audio] = []
-        first: float | None = None
-        for frame in _decoded(container, container.streams.audio[0], path):
-            if first is None:
-                first = frame.time or 0.0
-            chunks += [out.to_ndarray()[0] for out in resampler.resample(frame)]
-        chunks += [out.to_ndarray()[0] for out in resampler.resample(None)]
-    if first is None:
+        runs = _unbroken_runs(_decoded(container, container.streams.audio[0], path), path)
+    if not runs:
         raise BadInput(f"{path}: the sound track holds no samples")
-    samples = np.concatenate(chunks).astype(np.float32)
-    lead = round((first - start) * SAMPLE_RATE)
-    return np.concatenate([np.zeros(lead, np.float32), samples]) if lead > 0 else samples[-lead:]
+    origin = runs[0][0] if start is None else start
+    placed = [(round((first - origin) * SAMPLE_RATE), np.concatenate(chunks)) for first, chunks in runs]
+    timeline = np.zeros(max(0, *(place + len(samples) for place, samples in placed)), np.float32)
+    for place, samples in placed:
+        kept = samples[max(0, -place) :]
+        timeline[max(0, place) : max(0, place) + len(kept)] = kept
+    return timeline
 
 
 def video_start(path: Path) -> float:
@@ -88,7 +88,7 @@ def video_start(path: Path) -> float:
         if not container.streams.video:
             raise BadInput(f"{path}: no video stream in it")
         for frame in _decoded(container, container.streams.video[0], path):
-            return float(frame.time or 0.0)
+            return _time(frame, path)
     raise BadInput(f"{path}: the video stream holds no frame")
 
 
@@ -161,13 +161,62 @@ def _open(path: Path) -> av.container.InputContainer:
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: not a readable media file ({error.strerror})") from error
+    size = path.stat().st_size
+    # Indices read from the file itself promise bytes that a file cut short does not have.
+    promised = max((e.pos + e.size for stream in container.streams for e in stream.index_entries), default=0)
+    if promised > size:
+        container.close()
+        raise BadInput(f"{path}: cut short: {size} bytes of at least {promised}; copy it again")
+    return container
 
 
 def _decoded(container: av.container.InputContainer, stream: av.stream.Stream, path: Path) -> Iterator[Any]:
     try:
-        yield from container.decode(stream)
+        for packet in container.demux():  # all streams: where a file is cut short, any one may show it
+            if packet.is_corrupt:
+                raise BadInput(f"{path}: damaged or cut short at byte {packet.pos}; copy it again")
+            if packet.stream_index == stream.index:
+                yield from packet.decode()
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: broken {stream.type} stream ({error.strerror})") from error
+
+
+def _upright(frame: Any) -> Frame:
+    """Return (H, W, 3) RGB as a player shows it: telephones store portraits on their side."""
+    image: Frame = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, frame.rotation // 90)) if frame.rotation else image
+
+
+def _time(frame: Any, path: Path) -> float:
+    if frame.time is None:
+        raise BadInput(f"{path}: frames without timestamps; re-mux the file")
+    return float(frame.time)
+
+
+def _unbroken_runs(frames: Iterable[Any], path: Path) -> list[tuple[float, list[Audio]]]:
+    """Return 16 kHz mono sound, split where some is missing; each run with its start time in seconds."""
+    runs: list[tuple[float, list[Audio]]] = []
+    resampler, due = _resampler(), 0.0
+    for frame in frames:
+        time = _time(frame, path)
+        if not runs or abs(time - due) > _SOUND_GAP:
+            if runs:
+                runs[-1][1].extend(_resampled(resampler, None))
+            resampler, due = _resampler(), time
+            runs.append((time, []))
+        runs[-1][1].extend(_resampled(resampler, frame))
+        due += frame.samples / frame.sample_rate
+    if runs:
+        runs[-1][1].extend(_resampled(resampler, None))
+    return runs
+
+
+def _resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+
+
+def _resampled(resampler: av.AudioResampler, frame: Any) -> list[Audio]:
+    return [piece.to_ndarray()[0].astype(np.float32) for piece in resampler.resample(frame)]

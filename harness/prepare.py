@@ -4,16 +4,19 @@ A prepared clip is square face crops at 25 frames/s with 16 kHz sound on the sam
 (file, face policy, size) and kept in the store as one uncompressed .npz.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import faces, media
-from harness.faces import Detector, Policy
+from harness.faces import OpenDetector, Policy
 from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, Frames, Sample
+
+_NOT_AN_NPZ = (OSError, ValueError, KeyError, EOFError, BadZipFile)
+"""What numpy raises on a file that is no .npz, is cut off, or lacks an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,10 @@ class PreparedClip:
     mask: NDArray[np.bool_]
 
 
-def prepare(sample: Sample, policy: Policy, size: int, detector: Callable[[], Detector]) -> PreparedClip:
+def prepare(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> PreparedClip:
     """Return a sample cropped to (size, size) by a face policy, its sound fitted to the picture's length.
 
-    `detector` is called only where landmarks have to be found. Raises BadInput, naming the file, when it
+    `detector` is opened only where landmarks have to be found. Raises BadInput, naming the file, when it
     cannot be decoded, shows no face, is not square under policy `none`, or lacks over half of its sound.
     """
     audio = media.read_audio(sample.video, sample.audio)
@@ -51,32 +54,39 @@ def prepare(sample: Sample, policy: Policy, size: int, detector: Callable[[], De
 
 
 def _cropped(
-    sample: Sample, policy: Policy, size: int, detector: Callable[[], Detector]
+    sample: Sample, policy: Policy, size: int, detector: OpenDetector
 ) -> tuple[Frames, NDArray[np.float32]]:
     if policy.crops:
         # Two passes, so that a long clip at full size is never in memory.
-        found = faces.track(media.frames_25fps(sample.video), detector(), policy, sample.video)
+        with detector() as detect:
+            found = faces.track(media.frames_25fps(sample.video), detect, policy, sample.video)
         boxes = faces.crop_boxes(found, policy)
         images = media.frames_25fps(sample.video)
         frames = np.stack([faces.crop(image, box, size) for image, box in zip(images, boxes, strict=True)])
-        inside = (found - boxes[:, None, :2]) * (size / boxes[:, None, 2:])
-        return frames, inside.astype(np.float32)
+        inside = (found - boxes[:, None, :2]).astype(np.float32)
+        return frames, faces.rescaled(inside, size / float(boxes[0, 2]))
     whole = np.stack(list(media.frames_25fps(sample.video)))
     height, width = whole.shape[1:3]
     if height != width:
         raise BadInput(f"{sample.video}: {width}x{height} is not square; faces: none is for cropped footage")
     if sample.truth is None:
-        landmarks = faces.track(whole, detector(), policy, sample.video)
+        with detector() as detect:
+            landmarks = faces.track(whole, detect, policy, sample.video)
     else:
         landmarks = _truth(sample.truth, len(whole))
-    return faces.resized(whole, size), (landmarks * (size / width)).astype(np.float32)
+    return faces.resized(whole, size), faces.rescaled(landmarks, size / width)
 
 
 def _truth(path: Path, frames: int) -> NDArray[np.float32]:
-    with np.load(path, allow_pickle=False) as truth:
-        landmarks: NDArray[np.float32] = truth["landmarks"]
-    if len(landmarks) != frames:
-        raise BadInput(f"{path}: truth of {len(landmarks)} frames beside a clip of {frames}; draw it again")
+    try:
+        with np.load(path, allow_pickle=False) as truth:
+            landmarks = np.asarray(truth["landmarks"], np.float32)
+    except _NOT_AN_NPZ as error:
+        raise BadInput(f"{path}: no landmarks to be read in it ({error}); draw the clip again") from error
+    if landmarks.shape != (frames, 68, 2):
+        raise BadInput(
+            f"{path}: landmarks {landmarks.shape} beside a clip of {frames} frames; draw the clip again"
+        )
     return landmarks
 
 
@@ -93,7 +103,7 @@ def load(path: Path) -> PreparedClip:
             frames, audio = stored["frames"], stored["audio"]
             mask = np.unpackbits(stored["mask"], count=frames[..., 0].size).astype(bool)
             landmarks = stored["landmarks"]
-    except (OSError, ValueError, KeyError) as error:
+    except _NOT_AN_NPZ as error:
         raise BadInput(f"{path}: not a prepared clip ({error}); delete it and run again") from error
     return PreparedClip(frames, audio if len(audio) else None, landmarks, mask.reshape(frames.shape[:3]))
 
@@ -103,5 +113,5 @@ def frames_and_sound(path: Path) -> tuple[int, bool]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return len(stored["landmarks"]), len(stored["audio"]) > 0
-    except (OSError, ValueError, KeyError) as error:
+    except _NOT_AN_NPZ as error:
         raise BadInput(f"{path}: not a prepared clip ({error}); delete it and run again") from error

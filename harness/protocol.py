@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.faces import eye_centres
 from harness.prepare import PreparedClip, load
 from harness.types import BadInput, Request, Sample, Target
 
@@ -82,14 +83,16 @@ def without_reference(
 def request(ask: Ask, control: bool) -> tuple[Request, PreparedClip]:
     """Return the request itself and the clip that it should become; only a control is given the target."""
     truth = load(ask.truth)
-    reference = load(ask.reference).frames[:1]
+    reference = load(ask.reference)
     context = truth.frames.copy()
     context[truth.mask] = 0
     made = Request(
         id=ask.sample.id,
-        reference=reference,
+        reference=reference.frames[:1],
         context=context,
         mask=truth.mask,
+        eyes=eye_centres(truth.landmarks),
+        reference_eyes=eye_centres(reference.landmarks[:1]),
         audio=truth.audio,
         frames=len(truth.frames),
         emotion=ask.sample.emotion,

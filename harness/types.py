@@ -80,6 +80,8 @@ class Request:
     context: (T, H, W, 3) uint8, the target's own frames with the whole face zeroed by `faces.full_face_mask`,
         for methods whose paper inpaints; it shows only what the mask leaves (hair, background, pose).
     mask: (T, H, W) bool, True where `context` is zeroed.
+    eyes: (T, 2, 2) float32 pixels, the centres of right and left eye in the target's frames: the head's place
+        that the mask already shows. reference_eyes: (R, 2, 2), the same in the reference.
     audio: (N,) float32 mono 16 kHz, None where the corpus's file is silent: the engine then asks only methods
         that do not listen. frames: how many to make, at 25 frames/s.
     emotion, level, text, scene: the conditioning asked for; None where there is none.
@@ -91,6 +93,8 @@ class Request:
     reference: Frames
     context: Frames
     mask: NDArray[np.bool_]
+    eyes: NDArray[np.float32]
+    reference_eyes: NDArray[np.float32]
     audio: Audio | None
     frames: int
     emotion: str | None

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,9 @@ class Prepare:
     def open(self) -> Callable[[Sample], Path]:
         """See Job."""
         cv2.setNumThreads(1)
-        detector = cache(lambda: mediapipe_detector(self.policy, self.weights))
+        detector = partial(mediapipe_detector, self.policy, self.weights)
         if self.policy.crops:
-            detector()  # a missing detector file is one error, not one a clip
+            self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
         code = code_version("harness.media", "harness.faces", "harness.prepare")
 
         def one(sample: Sample) -> Path:

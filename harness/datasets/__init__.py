@@ -4,10 +4,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from harness.catalog import nearest
 from harness.types import BadInput, Sample
 
 READERS = {"synthetic": "crema_d", "crema_d": "crema_d", "folder": "folder"}
 """The embedded corpus has CREMA-D's layout, so one reader reads both."""
+
+LOOKED_FOR = {
+    "synthetic": "VideoFlash/*.mp4, as `python -m harness.data synth` writes them",
+    "crema_d": "VideoFlash/*.flv or *.mp4",
+    "folder": "a manifest.csv with rows, or video files",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +28,12 @@ class Found:
 def read(reader: str, root: Path) -> Found:
     """Read a corpus. Raises BadInput when the reader, the folder or anything in it is missing."""
     if reader not in READERS:
-        raise BadInput(f'data.reader: no reader "{reader}"; known: {", ".join(READERS)}')
+        raise BadInput(f'data.reader: no reader "{reader}": {nearest(reader, list(READERS))}')
     if not root.is_dir():
         raise BadInput(f"data.root: {root} is not a folder")
     found: Found = import_module(f"harness.datasets.{READERS[reader]}").read(root)
     if not found.samples and not found.unusable:
-        raise BadInput(f"data.root: {root} holds no clip that the reader {reader} knows")
+        raise BadInput(
+            f"data.root: {root} is empty for the reader {reader}, which looks for {LOOKED_FOR[reader]}"
+        )
     return found

@@ -36,10 +36,14 @@ _LFS_HEADER = b"version https://git-lfs"
 
 def read(root: Path) -> Found:
     """Return every clip of VideoFlash; the known bad ones only where the footage is the real corpus's."""
-    samples, unusable = [], {}
+    samples: list[Sample] = []
+    unusable: dict[str, str] = {}
     drawn = (root / "corpus.json").exists()
     for video in sorted((root / "VideoFlash").glob("*")):
         if video.suffix not in {".flv", ".mp4"}:
+            continue
+        if samples and samples[-1].id == video.stem:
+            unusable[video.name] = f"{video}: {samples[-1].video.name} is the same clip, and is the one used"
             continue
         audio = root / "AudioWAV" / f"{video.stem}.wav"
         reason = _unusable(video, audio, drawn)

@@ -1,10 +1,12 @@
 """Anybody's clips: a folder, with or without a manifest.csv that labels them.
 
-manifest.csv has a row a clip: file, speaker, emotion and, if known, level, text; other columns are ignored
-and an empty cell means "not known". Without one, every clip found is taken, unlabelled.
+manifest.csv has a row a clip: file, speaker, emotion and, if known, level, text. An empty cell means "not
+known". Other columns are ignored, unless their name is a slip for one of these. Without a manifest, every
+clip found is taken, unlabelled.
 """
 
 import csv
+from difflib import get_close_matches
 from pathlib import Path
 
 from harness.catalog import nearest
@@ -13,6 +15,7 @@ from harness.types import EMOTIONS, BadInput, Sample
 
 SUFFIXES = (".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".webm")
 REQUIRED = ("file", "speaker", "emotion")
+OPTIONAL = ("level", "text")
 _SAME_EMOTION = {
     "anger": "angry",
     "ang": "angry",
@@ -31,7 +34,11 @@ def read(root: Path) -> Found:
     manifest = root / "manifest.csv"
     if manifest.exists():
         return _listed(root, manifest)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    files = sorted(
+        p
+        for p in root.rglob("*")
+        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
     ids = [str(p.relative_to(root).with_suffix("")).replace("/", "__") for p in files]
     if doubled := sorted({i for i in ids if ids.count(i) > 1}):
         raise BadInput(f"{root}: two files are both called {doubled[0]}; rename one")
@@ -41,37 +48,57 @@ def read(root: Path) -> Found:
 def _listed(root: Path, manifest: Path) -> Found:
     samples: dict[str, Sample] = {}
     unusable: dict[str, str] = {}
-    with manifest.open(newline="", encoding="utf-8-sig") as source:
-        rows = csv.DictReader(source)
-        columns = rows.fieldnames or []
-        for name in REQUIRED:
-            if name not in columns:
-                raise BadInput(f"{manifest}: no column {name}; {nearest(name, list(columns))}")
-        for row in rows:
-            where = f"{manifest}, line {rows.line_num}"
-            sample = _sample(root, row, where)
-            if sample.id in samples or sample.id in unusable:
-                raise BadInput(f"{where}: {row['file']} is listed twice, or two files share its name")
-            if sample.video.is_file():
-                samples[sample.id] = sample
-            else:
-                unusable[sample.id] = f"{where}: {sample.video} does not exist"
+    for line, row in _rows(manifest):
+        where = f"{manifest}, line {line}"
+        sample = _sample(root, row, where)
+        if sample.id in samples or sample.id in unusable:
+            raise BadInput(f"{where}: {row['file']} is listed twice, or two files share its name")
+        if sample.video.is_file():
+            samples[sample.id] = sample
+        else:
+            unusable[sample.id] = f"{where}: {sample.video} does not exist"
     return Found(tuple(samples[i] for i in sorted(samples)), unusable)
 
 
+def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows with their line numbers, every cell a stripped string."""
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as source:
+            reader = csv.DictReader(source, restval="", restkey="")
+            _check_columns(list(reader.fieldnames or []), manifest)
+            return [
+                (reader.line_num, {k: v.strip() for k, v in row.items() if isinstance(v, str)})
+                for row in reader
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{manifest}: not a CSV file in UTF-8 ({error}); save it again as one") from error
+
+
+def _check_columns(columns: list[str], manifest: Path) -> None:
+    for name in REQUIRED:
+        if name not in columns:
+            raise BadInput(f"{manifest}: no column {name}; {nearest(name, columns)}")
+    for name in OPTIONAL:
+        slip = get_close_matches(name, columns, n=1, cutoff=0.75)
+        if slip and name not in columns:
+            raise BadInput(f'{manifest}: column "{slip[0]}": did you mean "{name}"? rename the column')
+
+
 def _sample(root: Path, row: dict[str, str], where: str) -> Sample:
-    file = Path(row["file"].strip())
-    level = (row.get("level") or "").strip().lower()
+    file = Path(row["file"])
+    if not row["file"] or file.is_absolute() or ".." in file.parts:
+        raise BadInput(f'{where}: file "{row["file"]}": write the path of a clip below {root}')
+    level = row.get("level", "").lower()
     if level and level not in _LEVELS:
         raise BadInput(f'{where}: level "{level}"; known: {", ".join(_LEVELS)}')
     return Sample(
         id="__".join(file.with_suffix("").parts),
         video=root / file,
         audio=None,
-        speaker=row["speaker"].strip() or None,
-        emotion=_emotion(row["emotion"].strip().lower(), where),
+        speaker=row["speaker"] or None,
+        emotion=_emotion(row["emotion"].lower(), where),
         level=_LEVELS[level] if level else None,
-        text=(row.get("text") or "").strip() or None,
+        text=row.get("text") or None,
     )
 
 

@@ -18,7 +18,7 @@ def assign(samples: Sequence[Sample], fractions: SplitFractions, seed: int) -> t
     """
     wanted: dict[Split, float] = {"train": fractions.train, "val": fractions.val, "test": fractions.test}
     if abs(sum(wanted.values()) - 1) > 1e-6:
-        raise BadInput(f"data.split: {wanted} sums to {sum(wanted.values()):g}, not 1")
+        raise BadInput(f"data.split: {wanted} sums to {sum(wanted.values()):g}, not 1; set all three")
     speakers = sorted({speaker_of(s) for s in samples}, key=lambda name: _lot(seed, name))
     counts = _counts(len(speakers), wanted)
     named = [split for split in get_args(Split) for _ in range(counts[split])]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import prepare
+from harness.faces import eye_centres
 from harness.prepare import PreparedClip
 from harness.types import SAMPLES_PER_FRAME, Request, Target
 
@@ -26,6 +27,7 @@ def made_up_clip(seed: int, emotion: int, frames: int = FRAMES, sound: bool = Tr
     audio = np.sin(np.arange(frames * SAMPLES_PER_FRAME) * 0.2) * np.repeat(opening, SAMPLES_PER_FRAME)
     mask = np.broadcast_to(face, (frames, SIZE, SIZE)).copy()
     landmarks = np.zeros((frames, 68, 2), np.float32)
+    landmarks[:, [36, 39]], landmarks[:, [42, 45]] = (24, 26), (40, 26)
     return PreparedClip(pictures, audio.astype(np.float32) if sound else None, landmarks, mask)
 
 
@@ -37,6 +39,8 @@ def request_for(path: Path, emotion: str = "happy", target: Target | None = None
         reference=clip.frames[:1],
         context=context,
         mask=clip.mask,
+        eyes=eye_centres(clip.landmarks),
+        reference_eyes=eye_centres(clip.landmarks[:1]),
         audio=clip.audio,
         frames=len(clip.frames),
         emotion=emotion,

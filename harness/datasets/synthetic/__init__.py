@@ -1,6 +1,8 @@
 """The embedded corpus: drawn, speaking, emotional faces in CREMA-D's layout, with their truth."""
 
-from .spec import CORPUS_VERSION, SENTENCES, ClipPlan, SynthSpec, plan
+from harness.datasets.crema_d import SENTENCES
+
+from .spec import CORPUS_VERSION, ClipPlan, SynthSpec, plan
 from .write import render, write_corpus, write_description
 
 __all__ = [

@@ -11,24 +11,12 @@ from zlib import crc32
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.datasets.crema_d import SENTENCES
+
 # Part of every stored corpus's address: raise it whenever a pixel, a sound or a truth value changes.
 CORPUS_VERSION = "5"
 FIRST_ACTOR = 1001
 
-SENTENCES = {
-    "IEO": "It's eleven o'clock.",
-    "TIE": "That is exactly what happened.",
-    "IOM": "I'm on my way to the meeting.",
-    "IWW": "I wonder what this is about.",
-    "TAI": "The airplane is almost full.",
-    "MTI": "Maybe tomorrow it will be cold.",
-    "IWL": "I would like a new alarm clock.",
-    "ITH": "I think I have a doctor's appointment.",
-    "DFA": "Don't forget a jacket.",
-    "ITS": "I think I've seen this before.",
-    "TSI": "The surface is slick.",
-    "WSI": "We'll stop in a couple of minutes.",
-}
 # Neighbours share their sentence in a subset, so that every clip has a twin in another emotion.
 EMOTION_CODES = ("NEU", "HAP", "SAD", "ANG", "FEA", "DIS")
 LEVEL_CODES = ("LO", "MD", "HI")

@@ -21,13 +21,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from harness.datasets.crema_d import SENTENCES
 from harness.media import encode, write_wav
 from harness.types import BadInput
 
 from .expression import AU_NAMES, Performance, frame_times, intensity_of, perform
 from .face import Drawn, face_of
 from .identity import identity_of
-from .spec import CORPUS_VERSION, SENTENCES, ClipPlan, SynthSpec, plan
+from .spec import CORPUS_VERSION, ClipPlan, SynthSpec, plan
 from .speech import Speech, speak
 from .visemes import VISEME_NAMES, viseme_track
 

@@ -1,0 +1,22 @@
+"""Shared by the tests of the metrics."""
+
+import pytest
+
+from harness.datasets.crema_d import read
+from harness.datasets.synthetic import SynthSpec, write_corpus
+from harness.types import Pair, Sample
+from metrics.features.judge_data import check_pair
+
+
+@pytest.fixture(scope="session")
+def drawn_samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    """Twelve clips of two speakers of the embedded corpus, of a seed that no judge was trained on."""
+    root = tmp_path_factory.mktemp("drawn")
+    write_corpus(SynthSpec(speakers=2, size=64, seed=77, clips_per_speaker=6), root)
+    return list(read(root).samples)
+
+
+@pytest.fixture(scope="session")
+def drawn_pairs(drawn_samples: list[Sample]) -> list[Pair]:
+    """The same clips as a run would measure the ground truth, at 64 px."""
+    return [check_pair(sample) for sample in drawn_samples]
