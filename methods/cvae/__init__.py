@@ -27,6 +27,7 @@ from methods.cvae import config as settings
 from methods.cvae import training as stages
 from methods.cvae.critics import WEIGHTS
 from methods.cvae.network import Generator
+from methods.nets.align import aligned
 from methods.nets.sampling import generator_mel
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
@@ -100,7 +101,7 @@ class CVAE:
         self._generator = generator.eval()
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
-        """Return one clip a request: the latent's mean, the first reference frame for every frame.
+        """Return one clip a request: the latent's mean, the first reference moved to each frame's eyes.
 
         The network's face is pasted where the request's mask is True; other pixels are the context's own.
         Raises BadInput for a picture of another size than the model's, or an emotion that it was not taught.
@@ -116,12 +117,12 @@ class CVAE:
         mel = torch.from_numpy(generator_mel(audio, request.frames))[:, None]
         label = torch.zeros(1, len(self.config.emotions))
         label[0, self.config.emotions.index(str(request.emotion))] = 1
-        reference = _pictures(request.reference[:1])
+        reference = aligned(request.reference[0], request.reference_eyes[0], request.eyes[: request.frames])
         frames = request.context[: request.frames].copy()
         for start in range(0, request.frames, _CHUNK):
             part = slice(start, start + _CHUNK)
             context = _pictures(frames[part])
-            pictures = torch.cat([context, reference.expand_as(context)], 1).to(device)
+            pictures = torch.cat([context, _pictures(reference[part])], 1).to(device)
             labels = label.expand(len(context), -1).to(device)
             painted = generator(pictures, mel[part].to(device), labels, None).frames
             _paste(frames[part], painted, request.mask[part])

@@ -120,8 +120,7 @@ def generate_windows(
     """
     time = windows.target.shape[1]
     context = windows.target.masked_fill(windows.mask, 0)
-    reference = windows.reference[:, None].expand_as(context)
-    pictures = torch.cat([context, reference], 2).flatten(0, 1)
+    pictures = torch.cat([context, windows.reference], 2).flatten(0, 1)
     label = nn.functional.one_hot(windows.emotion, emotions).float().repeat_interleave(time, 0)
     device = pictures.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):

@@ -23,7 +23,7 @@ def test_shapes(corpus: TrainingData) -> None:
     assert shapes == [
         (6, 5, 3, 64, 64),
         (6, 5, 1, 64, 64),
-        (6, 3, 64, 64),
+        (6, 5, 3, 64, 64),
         (6, 5, 1, 80, 16),
         (6, 1, 80, 16),
         (6,),
@@ -51,7 +51,7 @@ def test_reference_is_of_another_clip_of_the_same_speaker(corpus: TrainingData) 
     for target, reference in zip(windows.target, windows.reference, strict=True):
         own, other = (
             int(np.argmin([abs(s - x.numpy()).sum() for s in skins]))
-            for x in (target[0, :, 20, 32], reference[:, 20, 32])
+            for x in (target[0, :, 20, 32], reference[0, :, 20, 32])
         )
         assert other == own ^ 1
 
