@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from harness import prepare
 from harness.contracts import MethodCard, Training
+from harness.media import fit_audio
 from harness.prepare import PreparedClip
-from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Clip, Request, Target, Unscorable
+from harness.types import Audio, BadInput, Clip, Request, Target, Unscorable
 
 
 def control_card(name: str, title: str, conditions: tuple[str, ...] = ()) -> MethodCard:
@@ -79,10 +79,4 @@ def sound(clip: PreparedClip, frames: int, what: str) -> Audio:
     """Return the sound of `clip` for exactly `frames` frames. Raises Unscorable for a silent file."""
     if clip.audio is None:
         raise Unscorable(f"{what} has no sound")
-    return fitted(clip.audio, frames)
-
-
-def fitted(audio: Audio, frames: int) -> Audio:
-    """Return (N,) `audio` cut, or padded with silence, to `frames` frames; never resampled."""
-    wanted = frames * SAMPLES_PER_FRAME
-    return np.pad(audio[:wanted], (0, max(0, wanted - len(audio))))
+    return fit_audio(clip.audio, frames)

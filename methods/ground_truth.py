@@ -1,5 +1,6 @@
 """Control: the recorded clip itself, the best that any metric here can say."""
 
+from harness.media import fit_audio
 from harness.types import Clip, Request
 from methods import _control
 
@@ -12,7 +13,7 @@ class GroundTruth(_control.Control):
     def show(self, request: Request) -> Clip:
         """Return the clip that was asked for, at most `request.frames` long."""
         clip = _control.truth(request)
-        audio = None if clip.audio is None else _control.fitted(clip.audio, request.frames)
+        audio = None if clip.audio is None else fit_audio(clip.audio, request.frames)
         return Clip(clip.frames[: request.frames], audio)
 
 

@@ -1,6 +1,7 @@
 """Control: the same speaker in another emotion, what an emotion metric must call wrong."""
 
 from harness import prepare
+from harness.media import fit_audio
 from harness.types import Clip, Request, Unscorable
 from methods import _control
 
@@ -16,7 +17,7 @@ class WrongEmotion(_control.Control):
         if other is None:
             raise Unscorable("the corpus has no clip of this speaker in another emotion")
         frames = prepare.load(other).frames[: request.frames]
-        audio = None if request.audio is None else _control.fitted(request.audio, len(frames))
+        audio = None if request.audio is None else fit_audio(request.audio, len(frames))
         return Clip(frames, audio)
 
 

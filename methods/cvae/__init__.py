@@ -2,7 +2,8 @@
 
 A conditional deep variational autoencoder inpaints the masked face from a reference picture, speech and an
 emotion, trained with eq. (6): reconstruction, KL, alpha lip sync, beta perceptual, gamma emotion. What the
-paper leaves open follows METHODS.md section 1, nearest to sahilg06/EmoGen; the paper's weights were not released.
+paper leaves open follows METHODS.md section 1, nearest to sahilg06/EmoGen.
+The paper's weights were not released.
 
     python -m harness.sweep sweeps/loss_weights.yaml
 """
@@ -24,7 +25,9 @@ from harness.contracts import MethodCard, Training
 from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.cvae import config as settings
 from methods.cvae import training as stages
+from methods.cvae.critics import WEIGHTS
 from methods.cvae.network import Generator
+from methods.nets.align import aligned
 from methods.nets.sampling import generator_mel
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
@@ -81,7 +84,7 @@ class CVAE:
         """Read what `save` wrote. Raises BadInput when it is another method's, size's or emotion set's."""
         try:
             found = json.loads((folder / "config.json").read_text())
-            weights = load_file(folder / stages.WEIGHTS)
+            weights = load_file(folder / WEIGHTS)
         except (OSError, ValueError, SafetensorError) as error:
             raise BadInput(f"{folder}: not a saved cvae ({error}); fit and save it again") from error
         wanted = {
@@ -98,7 +101,7 @@ class CVAE:
         self._generator = generator.eval()
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
-        """Return one clip a request: the latent's mean, the first reference frame for every frame.
+        """Return one clip a request: the latent's mean, the first reference moved to each frame's eyes.
 
         The network's face is pasted where the request's mask is True; other pixels are the context's own.
         Raises BadInput for a picture of another size than the model's, or an emotion that it was not taught.
@@ -114,12 +117,12 @@ class CVAE:
         mel = torch.from_numpy(generator_mel(audio, request.frames))[:, None]
         label = torch.zeros(1, len(self.config.emotions))
         label[0, self.config.emotions.index(str(request.emotion))] = 1
-        reference = _pictures(request.reference[:1])
+        reference = aligned(request.reference[0], request.reference_eyes[0], request.eyes[: request.frames])
         frames = request.context[: request.frames].copy()
         for start in range(0, request.frames, _CHUNK):
             part = slice(start, start + _CHUNK)
             context = _pictures(frames[part])
-            pictures = torch.cat([context, reference.expand_as(context)], 1).to(device)
+            pictures = torch.cat([context, _pictures(reference[part])], 1).to(device)
             labels = label.expand(len(context), -1).to(device)
             painted = generator(pictures, mel[part].to(device), labels, None).frames
             _paste(frames[part], painted, request.mask[part])
@@ -158,5 +161,5 @@ def _paste(frames: Frames, painted: torch.Tensor, mask: NDArray[np.bool_]) -> No
 def _write(folder: Path, module: nn.Module, config: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    save_file(state, folder / stages.WEIGHTS)
+    save_file(state, folder / WEIGHTS)
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")

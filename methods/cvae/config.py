@@ -14,6 +14,7 @@ PAPER: dict[str, Any] = {
     "residuals": 1,
     "perceptual": "reference",
     "perceptual_frames": 5,
+    "perceptual_crop": 1.0,
     "batch": 16,
     "steps": 100_000,
     "learning_rate": 1e-4,
@@ -51,9 +52,11 @@ class Config(BaseModel):
     residuals: int = Field(0, ge=0)  # residual convolutions after each stage
     augment: float = Field(0.8, ge=0, le=1)  # EmoGen's group probability
 
-    # Perceptual loss: the bundled trunk costs 0.4 G multiply-adds a frame; tiny looks at one frame a window.
+    # Perceptual loss: the bundled trunk costs 40 ms a frame on one core, as much as five generated frames, so
+    # tiny looks at one frame a window, and there at a random square of half the side.
     perceptual: Trunk = "embedded"
     perceptual_frames: int = Field(1, ge=1, le=5)
+    perceptual_crop: float = Field(0.5, gt=0, le=1)
 
     # Joint training from the warm start.
     batch: int = Field(8, ge=1)  # windows of 5 frames

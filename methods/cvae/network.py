@@ -15,6 +15,9 @@ from methods.cvae.config import Config
 from methods.nets.blocks import ConditionedConv, MelEncoder, ResidualConv, activate, initialise, upsample
 
 
+_DARKEST = 0.02  # a black or white reference pixel must not saturate the sigmoid
+
+
 class Output(NamedTuple):
     """frames (N, 3, S, S) in [0, 1]; mean and log_variance (N, 16 * width, S / 32, S / 32)."""
 
@@ -60,7 +63,7 @@ class Generator(nn.Module):
         self.paint = nn.Conv2d(width, 3, 3, 1, 1)
         initialise(self)
         for head in (self.mean, self.log_variance, self.paint):
-            nn.init.xavier_normal_(head.weight, 0.5)  # starts near mid-grey and the prior
+            nn.init.xavier_normal_(head.weight, 0.1)  # starts near the prior and the reference
 
     def forward(self, pictures: Tensor, mel: Tensor, emotion: Tensor, noise: Tensor | None) -> Output:
         """Return generated frames.
@@ -75,7 +78,9 @@ class Generator(nn.Module):
         x = self.decode(latent, condition)
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
             x = stage(torch.cat([upsample(x), skip], 1), condition)
-        return Output(torch.sigmoid(self.paint(x)), mean, log_variance)
+        # The reference joins the last layer as the outermost skip connection: identity need not be relearned.
+        frames = torch.sigmoid(self.paint(x) + torch.logit(pictures[:, 3:], _DARKEST))
+        return Output(frames, mean, log_variance)
 
     def _encode(self, x: Tensor, condition: Tensor) -> Iterator[Tensor]:
         for stage in self.down:

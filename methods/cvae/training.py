@@ -1,30 +1,23 @@
 """Training of `cvae`: sync expert, emotion discriminator, warm start, then all terms of eq. (6) together."""
 
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from harness.contracts import Training
 from harness.types import BadInput
 from methods.cvae.config import Config
+from methods.cvae.critics import Critics, descend, draw_spot, make_critic, make_expert, stored
 from methods.cvae.losses import divergence, reconstruction
 from methods.cvae.network import Generator, Output, composite, latent_shape
-from methods.nets.blocks import frozen
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.loop import Stateful, build, train
-from methods.nets.perceptual import PerceptualLoss, perceptual_loss
 from methods.nets.sampling import Draw, Windows, WindowSampler
-from methods.nets.sync_expert import FRAMES, SyncExpert, expert_loss, sync_loss
-
-WEIGHTS = "model.safetensors"
-
-Trained = TypeVar("Trained", bound=nn.Module)
+from methods.nets.sync_expert import FRAMES, SyncExpert, expert_loss
 
 _BETAS = (0.5, 0.999)  # of EmoGen's Adam
 
@@ -101,12 +94,12 @@ def fit(config: Config, training: Training) -> Generator:
     optimiser = Adam(generator.parameters(), config.learning_rate, _BETAS)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
-        looked_at = rng.choice(FRAMES, config.perceptual_frames, replace=False)
+        spot = draw_spot(rng, config)
         noise = latent_noise(rng, config, draw, training)
         windows = sampler.draw(rng, training.rank, training.world).to(training.device)
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
         terms = {"recon": reconstruction(frames, windows.target), "kl": divergence(output)}
-        terms |= critics.terms(frames, windows, looked_at)
+        terms |= critics.terms(frames, windows, spot)
         weights = {"sync": config.alpha, "perceptual": config.beta, "emotion": config.gamma}
         total = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
         descend(optimiser, total)
@@ -118,81 +111,6 @@ def fit(config: Config, training: Training) -> Generator:
     return generator
 
 
-class Critics:
-    """The networks that judge generated frames in `fit`, each None where its term weighs 0.
-
-    `judge` is a frozen twin of `critic`: the generator's loss must leave no gradient in the weights that
-    the critic's own optimiser, and its averaging over workers, own.
-    """
-
-    def __init__(self, config: Config, training: Training) -> None:
-        device = training.device
-        self.expert: SyncExpert | None = None
-        self.perceptual: PerceptualLoss | None = None
-        self.critic: EmotionCritic | None = None
-        if config.alpha > 0:
-            self.expert = stored(training, "sync_expert", make_expert(config))
-            frozen(self.expert)
-        if config.beta > 0:
-            self.perceptual = perceptual_loss(config.perceptual).to(device)
-        if config.gamma > 0:
-            self.critic = stored(training, "emotion_critic", make_critic(config))
-            self.judge = frozen(make_critic(config)).to(device)
-            self.judge.load_state_dict(self.critic.state_dict())
-            self.wrapped = training.wrap(self.critic)
-            self.optimiser = Adam(self.critic.parameters(), config.critic_tuning_rate)
-
-    def parts(self) -> dict[str, Stateful]:
-        """Return what a checkpoint must keep."""
-        if self.critic is None:
-            return {}
-        return {"critic": self.critic, "judge": self.judge, "critic_optimiser": self.optimiser}
-
-    def terms(self, frames: Tensor, windows: Windows, looked_at: NDArray[np.int64]) -> dict[str, Tensor]:
-        """Return the unweighted terms on (B, T, 3, S, S) frames; perceptual on the frames `looked_at`."""
-        found = {}
-        if self.expert is not None:
-            found["sync"] = sync_loss(self.expert, frames, windows.speech)
-        if self.perceptual is not None:
-            generated, target = frames[:, looked_at].flatten(0, 1), windows.target[:, looked_at].flatten(0, 1)
-            found["perceptual"] = self.perceptual(generated, target)
-        if self.critic is not None:
-            found["emotion"] = nn.functional.cross_entropy(self.judge(frames), windows.emotion)
-        return found
-
-    def tune(self, windows: Windows) -> dict[str, Tensor]:
-        """Fine-tune the emotion discriminator on the batch's real frames (section 2.1)."""
-        if self.critic is None:
-            return {}
-        loss = nn.functional.cross_entropy(self.wrapped(windows.target), windows.emotion)
-        descend(self.optimiser, loss)
-        self.judge.load_state_dict(self.critic.state_dict())
-        return {"critic": loss}
-
-
-def make_expert(config: Config) -> SyncExpert:
-    """Return an untrained sync expert of the configured size."""
-    return SyncExpert(config.sync_width, config.image_size)
-
-
-def make_critic(config: Config) -> EmotionCritic:
-    """Return an untrained emotion discriminator of the configured size."""
-    return EmotionCritic(config.critic_width, config.image_size, len(config.emotions))
-
-
-def stored(training: Training, stage: str, module: Trained) -> Trained:
-    """Return `module` with the weights that `stage` left, on the training's device."""
-    module.load_state_dict(load_file(training.artefacts[stage] / WEIGHTS))
-    return module.to(training.device)
-
-
-def descend(optimiser: Optimizer, loss: Tensor) -> None:
-    """Take one optimiser step down `loss`."""
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimiser.step()
-
-
 def generate_windows(
     generator: nn.Module, windows: Windows, noise: Tensor | None, emotions: int
 ) -> tuple[Output, Tensor]:
@@ -202,8 +120,7 @@ def generate_windows(
     """
     time = windows.target.shape[1]
     context = windows.target.masked_fill(windows.mask, 0)
-    reference = windows.reference[:, None].expand_as(context)
-    pictures = torch.cat([context, reference], 2).flatten(0, 1)
+    pictures = torch.cat([context, windows.reference], 2).flatten(0, 1)
     label = nn.functional.one_hot(windows.emotion, emotions).float().repeat_interleave(time, 0)
     device = pictures.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):

@@ -63,15 +63,15 @@ class BlurredPool(nn.Module):
         return nn.functional.conv2d(pooled, cast(Tensor, self.blur), stride=2, groups=x.shape[1])
 
 
-def perceptual_loss(trunk: Trunk) -> PerceptualLoss:
+def perceptual_loss(trunk: Trunk, weights: Weights) -> PerceptualLoss:
     """Return the loss on its trunk. Raises BadInput when the reference's weights are absent."""
-    return PerceptualLoss(_embedded_stages() if trunk == "embedded" else _vgg19_stages())
+    return PerceptualLoss(_embedded_stages(weights) if trunk == "embedded" else _vgg19_stages(weights))
 
 
-def _embedded_stages() -> list[nn.Module]:
+def _embedded_stages(weights: Weights) -> list[nn.Module]:
     first = nn.Sequential(_conv(3, 64), nn.ReLU(), _conv(64, 64), nn.ReLU())
     second = nn.Sequential(BlurredPool(64), _conv(64, 128), nn.ReLU(), _conv(128, 128), nn.ReLU())
-    stored = Weights().state_dict("st-lpips-vgg")
+    stored = weights.state_dict("st-lpips-vgg")
     names = {"0.0": "slice1.0", "0.2": "slice1.2", "1.1": "slice2.6", "1.3": "slice2.8"}
     trunk = nn.Sequential(first, second)
     trunk.load_state_dict(
@@ -80,9 +80,9 @@ def _embedded_stages() -> list[nn.Module]:
     return [first, second]
 
 
-def _vgg19_stages() -> list[nn.Module]:
+def _vgg19_stages(weights: Weights) -> list[nn.Module]:
     model = vgg19(weights=None)
-    model.load_state_dict(Weights().state_dict("vgg19"))
+    model.load_state_dict(weights.state_dict("vgg19"))
     layers = list(model.features.children())
     for layer in layers:
         if isinstance(layer, nn.ReLU):

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from harness.audio import mel_windows
 from harness.contracts import TrainingData
+from harness.faces import eye_centres
 from harness.prepare import frames_and_sound, load
-from harness.types import SAMPLES_PER_FRAME, Audio, BadInput
+from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Frames
+from methods.nets.align import aligned
 from methods.nets.augment import apply_colours, draw_colours
 
 _CLIPS_IN_MEMORY = 1024  # about 1.5 MB each at 64 px
@@ -26,7 +28,8 @@ _CLIPS_IN_MEMORY = 1024  # about 1.5 MB each at 64 px
 class Windows:
     """A batch of windows of T consecutive frames.
 
-    target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face. reference: (B, 3, S, S).
+    target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face.
+    reference: (B, T, 3, S, S), one picture of the speaker moved to each frame's eyes.
     mel: (B, T, 1, 80, 16), one window a frame. speech: (B, 1, 80, 16), the mel of the whole window.
     emotion: (B,) index into the method's emotions.
     """
@@ -58,7 +61,8 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    frames: Tensor  # (T, 3, S, S) uint8
+    frames: Frames  # (T, S, S, 3)
+    eyes: NDArray[np.float32]  # (T, 2, 2)
     mask: Tensor  # (T, 1, S, S) bool
     mel: Tensor  # (T + 1, 1, 80, 16): row f starts at frame f - 1
 
@@ -112,18 +116,19 @@ class WindowSampler:
             self._window(int(clips[i]), int(s), others[i], moments[i]) for i in mine for s in starts[i]
         ]
         batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
-        pictures = torch.cat([batch.target, batch.reference[:, None]], 1).float() / 255
+        as_bytes = torch.cat([batch.target, batch.reference], 1).numpy()
         owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)
-        pictures = apply_colours(pictures, colours.of(owned))
-        return replace(batch, target=pictures[:, :-1], reference=pictures[:, -1])
+        pictures = torch.from_numpy(apply_colours(as_bytes, colours.of(owned)))
+        return replace(batch, target=pictures[:, : plan.length], reference=pictures[:, plan.length :])
 
     def _window(self, clip: int, start: int, other: int, moment: float) -> Windows:
-        own, reference = self._load(self.paths[clip]), self._load(self.paths[other]).frames
+        own, reference = self._load(self.paths[clip]), self._load(self.paths[other])
         frames = slice(start, start + self.plan.length)
+        at = int(moment * len(reference.frames))
         return Windows(
-            target=own.frames[frames],
+            target=_channels_first(own.frames[frames]),
             mask=own.mask[frames],
-            reference=reference[int(moment * len(reference))],
+            reference=_channels_first(aligned(reference.frames[at], reference.eyes[at], own.eyes[frames])),
             mel=own.mel[frames],
             speech=own.mel[start + 1],
             emotion=torch.tensor(self._emotions[clip]),
@@ -135,8 +140,12 @@ def _load_clip(path: Path) -> _Clip:
     if clip.audio is None:
         raise BadInput(f"{path}: has no sound; delete it and run again")
     mel = generator_mel(clip.audio, len(clip.frames) + 1)
-    frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).contiguous()
-    return _Clip(frames, torch.from_numpy(clip.mask)[:, None], torch.from_numpy(mel)[:, None])
+    eyes = eye_centres(clip.landmarks)
+    return _Clip(clip.frames, eyes, torch.from_numpy(clip.mask)[:, None], torch.from_numpy(mel)[:, None])
+
+
+def _channels_first(frames: Frames) -> Tensor:
+    return torch.from_numpy(frames).permute(0, 3, 1, 2)
 
 
 def _companions(speakers: Sequence[str | None]) -> list[NDArray[np.int64]]:

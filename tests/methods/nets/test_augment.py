@@ -1,20 +1,37 @@
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from methods.nets.augment import apply_colours, draw_colours
+from methods.nets.augment import Colours, apply_colours, draw_colours
+
+
+def pictures(windows: int, frames: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(7).integers(0, 256, (windows, frames, 3, 8, 8), np.uint8)
 
 
 def test_one_change_for_all_frames_of_a_window() -> None:
-    frame = torch.rand(6, 1, 3, 8, 8)
-    changed = apply_colours(frame.repeat(1, 4, 1, 1, 1), draw_colours(np.random.default_rng(0), 6, 8, 1.0))
-    assert torch.equal(changed, changed[:, :1].expand_as(changed))
-    assert not torch.allclose(changed[:, 0], frame[:, 0])
+    frame = pictures(6, 1)
+    changed = apply_colours(frame.repeat(4, axis=1), draw_colours(np.random.default_rng(0), 6, 8, 1.0))
+    assert (changed == changed[:, :1]).all()
+    assert not np.allclose(changed[:, 0], frame[:, 0] / 255)
 
 
 def test_group_probability_zero_changes_nothing() -> None:
-    frames = torch.rand(4, 2, 3, 8, 8)
+    frames = pictures(4, 2)
     same = apply_colours(frames, draw_colours(np.random.default_rng(0), 4, 8, 0.0))
-    torch.testing.assert_close(same, frames, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(same, frames / 255, atol=1e-6)
+
+
+def test_each_change_in_closed_form() -> None:
+    order = np.array([[2, 0, 1]])
+    one = Colours(
+        *(np.float32([x]) for x in (0.1, 1.2, 0.9)), order, np.float32([[0, 0.05, -0.05]]), np.float32([0])
+    )
+    found = apply_colours(np.full((1, 1, 3, 1, 1), [[[[[50]], [[100]], [[150]]]]], np.uint8), one)[
+        0, 0, :, 0, 0
+    ]
+    shuffled = np.array([150, 50, 100]) / 255
+    wanted = ((shuffled - 0.5) * 1.2 + 0.6) ** 0.9 + [0, 0.05, -0.05]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_how_often_each_change_happens() -> None:
@@ -31,6 +48,6 @@ def test_how_often_each_change_happens() -> None:
 
 
 def test_the_result_stays_in_range() -> None:
-    frames = torch.cat([torch.zeros(20, 1, 3, 4, 4), torch.ones(20, 1, 3, 4, 4)], 1)
+    frames = np.repeat(np.array([0, 255], np.uint8), 48).reshape(1, 2, 3, 4, 4).repeat(20, axis=0)
     changed = apply_colours(frames, draw_colours(np.random.default_rng(2), 20, 4, 1.0))
     assert changed.min() >= 0 and changed.max() <= 1

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from harness.weights import Weights
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.perceptual import PerceptualLoss, perceptual_loss
 from methods.nets.sync_expert import SyncExpert, expert_loss, sync_loss
@@ -73,12 +74,12 @@ def test_embedded_trunk_equals_the_package_that_bundles_it() -> None:
     theirs = stlpips.LPIPS(net="vgg", variant="shift_tolerant", verbose=False)
     images = torch.rand(2, 3, 64, 64)
     wanted = theirs.net.slice2(theirs.net.slice1(theirs.scaling_layer(2 * images - 1)))
-    found = perceptual_loss("embedded")._features(images)[1]
+    found = perceptual_loss("embedded", Weights())._features(images)[1]
     torch.testing.assert_close(found, wanted, atol=2e-4, rtol=1e-4)
 
 
 def test_perceptual_loss_is_zero_for_equals_and_grows() -> None:
-    loss: PerceptualLoss = perceptual_loss("embedded")
+    loss: PerceptualLoss = perceptual_loss("embedded", Weights())
     image, noise = torch.rand(1, 3, 64, 64), torch.randn(1, 3, 64, 64)
     values = [loss(image + amount * noise, image).item() for amount in (0.0, 0.05, 0.1)]
     assert values[0] == 0 < values[1] < values[2]

@@ -23,7 +23,7 @@ def test_shapes(corpus: TrainingData) -> None:
     assert shapes == [
         (6, 5, 3, 64, 64),
         (6, 5, 1, 64, 64),
-        (6, 3, 64, 64),
+        (6, 5, 3, 64, 64),
         (6, 5, 1, 80, 16),
         (6, 1, 80, 16),
         (6,),
@@ -40,8 +40,8 @@ def test_a_window_is_its_clips_frames_sound_and_emotion(corpus: TrainingData) ->
         (start,) = [s for s in range(10) if torch.allclose(frames[s : s + 5], windows.target[i], atol=1e-6)]
         assert torch.equal(windows.mask[i, :, 0], torch.from_numpy(clip.mask[start : start + 5]))
         # The whole window's speech starts with it; a frame's own starts one frame (3.2 steps) earlier.
-        assert (windows.speech[i, 0] - mel[start]).abs().mean() < 0.1
-        assert (windows.mel[i, 1, 0] - mel[start]).abs().mean() < 0.1
+        assert (windows.speech[i, 0] - mel[start]).abs().mean() < 0.3
+        assert (windows.mel[i, 1, 0] - mel[start]).abs().mean() < 0.3
     assert windows.emotion.tolist() == [1] * 4
 
 
@@ -51,7 +51,7 @@ def test_reference_is_of_another_clip_of_the_same_speaker(corpus: TrainingData) 
     for target, reference in zip(windows.target, windows.reference, strict=True):
         own, other = (
             int(np.argmin([abs(s - x.numpy()).sum() for s in skins]))
-            for x in (target[0, :, 20, 32], reference[:, 20, 32])
+            for x in (target[0, :, 20, 32], reference[0, :, 20, 32])
         )
         assert other == own ^ 1
 
