@@ -45,9 +45,9 @@ class CVAE:
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "warm_start": (),  # the longest first: the other two share the second core
         "sync_expert": (),
         "emotion_critic": (),
-        "warm_start": (),
     }
 
     def __init__(self, config: settings.Config) -> None:

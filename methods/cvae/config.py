@@ -60,20 +60,20 @@ class Config(BaseModel):
 
     # Joint training from the warm start.
     batch: int = Field(8, ge=1)  # windows of 5 frames
-    steps: int = Field(150, ge=1)
+    steps: int = Field(120, ge=1)
     learning_rate: float = Field(5e-4, gt=0)
     critic_tuning_rate: float = Field(1e-5, gt=0)
 
     # Warm start: single frames, as neither of its two terms needs neighbours.
-    warm_start_steps: int = Field(400, ge=1)
+    warm_start_steps: int = Field(800, ge=1)
     warm_start_batch: int = Field(40, ge=1)
-    warm_start_rate: float = Field(2e-3, gt=0)
+    warm_start_rate: float = Field(1.5e-3, gt=0)  # falls to 0 along a cosine, as in `fit`
 
     # Sync expert: windows of one clip are one another's negatives.
     sync_width: int = Field(8, ge=4, multiple_of=4)
     sync_clips: int = Field(8, ge=1)
     sync_windows: int = Field(8, ge=2)
-    sync_steps: int = Field(600, ge=1)
+    sync_steps: int = Field(700, ge=1)
     sync_rate: float = Field(1e-3, gt=0)
 
     # Emotion discriminator.

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from methods.cvae.config import Config
 from methods.nets.blocks import ConditionedConv, MelEncoder, ResidualConv, activate, initialise, upsample
 
-
 _DARKEST = 0.02  # a black or white reference pixel must not saturate the sigmoid
+_FARTHEST = 0.25  # how far a pixel may be fetched from, in halves of the side: a jaw drops less
 
 
 class Output(NamedTuple):
@@ -61,8 +61,9 @@ class Generator(nn.Module):
         ascending = zip(channels[:0:-1], channels[-2::-1], strict=True)
         self.up = nn.ModuleList(Stage(i + o, o, width, config.residuals) for i, o in ascending)
         self.paint = nn.Conv2d(width, 3, 3, 1, 1)
+        self.bend = nn.Conv2d(width, 2, 3, 1, 1)
         initialise(self)
-        for head in (self.mean, self.log_variance, self.paint):
+        for head in (self.mean, self.log_variance, self.paint, self.bend):
             nn.init.xavier_normal_(head.weight, 0.1)  # starts near the prior and the reference
 
     def forward(self, pictures: Tensor, mel: Tensor, emotion: Tensor, noise: Tensor | None) -> Output:
@@ -78,8 +79,10 @@ class Generator(nn.Module):
         x = self.decode(latent, condition)
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
             x = stage(torch.cat([upsample(x), skip], 1), condition)
-        # The reference joins the last layer as the outermost skip connection: identity need not be relearned.
-        frames = torch.sigmoid(self.paint(x) + torch.logit(pictures[:, 3:], _DARKEST))
+        # The reference joins the last layer as the outermost skip connection, bent to the new expression:
+        # identity need not be relearned, and speakers never seen keep theirs.
+        reference = bent(pictures[:, 3:], _FARTHEST * torch.tanh(self.bend(x)))
+        frames = torch.sigmoid(self.paint(x) + torch.logit(reference, _DARKEST))
         return Output(frames, mean, log_variance)
 
     def _encode(self, x: Tensor, condition: Tensor) -> Iterator[Tensor]:
@@ -92,6 +95,14 @@ def latent_shape(config: Config) -> tuple[int, int, int]:
     """Return (channels, height, width) of one frame's latent: 256x2x2 at width 16 and 64 px."""
     side = config.image_size // 32
     return 16 * config.width, side, side
+
+
+def bent(pictures: Tensor, flow: Tensor) -> Tensor:
+    """Return pictures whose pixels come from `flow` (N, 2, S, S) away, x then y, in halves of the side."""
+    still = torch.eye(2, 3, device=pictures.device).expand(len(pictures), 2, 3)
+    grid = nn.functional.affine_grid(still, list(pictures.shape), align_corners=False)
+    moved = grid + flow.permute(0, 2, 3, 1)
+    return nn.functional.grid_sample(pictures, moved, padding_mode="border", align_corners=False)
 
 
 def composite(frames: Tensor, context: Tensor, mask: Tensor) -> Tensor:

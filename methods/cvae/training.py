@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from harness.contracts import Training
 from harness.types import BadInput
@@ -71,6 +72,7 @@ def warm_start(config: Config, training: Training) -> Generator:
     generator = cast(Generator, build(training.seed, lambda: Generator(config))).to(training.device)
     wrapped = training.wrap(generator)
     optimiser = Adam(generator.parameters(), config.warm_start_rate, _BETAS)
+    schedule = CosineAnnealingLR(optimiser, config.warm_start_steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
         noise = latent_noise(rng, config, draw, training)
@@ -78,9 +80,11 @@ def warm_start(config: Config, training: Training) -> Generator:
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
         recon, kl = reconstruction(frames, windows.target), divergence(output)
         descend(optimiser, recon + kl)
+        schedule.step()
         return {"recon": recon.detach(), "kl": kl.detach(), "total": (recon + kl).detach()}
 
-    train(training, {"generator": generator, "optimiser": optimiser}, config.warm_start_steps, step)
+    parts: dict[str, Stateful] = {"generator": generator, "optimiser": optimiser, "schedule": schedule}
+    train(training, parts, config.warm_start_steps, step)
     return generator
 
 
@@ -92,6 +96,7 @@ def fit(config: Config, training: Training) -> Generator:
     critics = Critics(config, training)
     wrapped = training.wrap(generator)
     optimiser = Adam(generator.parameters(), config.learning_rate, _BETAS)
+    schedule = CosineAnnealingLR(optimiser, config.steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
         spot = draw_spot(rng, config)
@@ -103,10 +108,16 @@ def fit(config: Config, training: Training) -> Generator:
         weights = {"sync": config.alpha, "perceptual": config.beta, "emotion": config.gamma}
         total = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
         descend(optimiser, total)
+        schedule.step()
         losses = {**terms, **critics.tune(windows), "total": total}
         return {name: loss.detach() for name, loss in losses.items()}
 
-    parts: dict[str, Stateful] = {"generator": generator, "optimiser": optimiser, **critics.parts()}
+    parts: dict[str, Stateful] = {
+        "generator": generator,
+        "optimiser": optimiser,
+        "schedule": schedule,
+        **critics.parts(),
+    }
     train(training, parts, config.steps, step)
     return generator
 

@@ -30,5 +30,5 @@ def _plane(points: Float32) -> NDArray[np.complex128]:
 
 def _moved(picture: NDArray[np.uint8], turn: complex, move: complex, size: tuple[int, int]) -> Frames:
     matrix = np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
-    moved = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)

@@ -97,13 +97,14 @@ class WindowSampler:
         self.paths = [data.clips[i] for i in kept]
         self._starts = [starts[i] for i in kept]
         self._emotions = [emotions.index(str(data.emotions[i])) for i in kept]
-        self._companions = _companions([data.speakers[i] for i in kept])
+        self._companions = _companions([data.speakers[i] for i in kept], [data.emotions[i] for i in kept])
 
     def draw(self, rng: np.random.Generator, rank: int = 0, world: int = 1) -> Windows:
         """Return this worker's share of a global batch: picks rank::world, a clip's windows together.
 
-        A reference is a frame of another clip of the speaker: one of the same clip would show the very
-        emotion that the label should give. Only a speaker's single clip is its own reference.
+        A reference is a frame of another clip of the speaker, a neutral one if there is any, as in the
+        harness's protocol: one of the same clip would show the very emotion that the label should give.
+        Only a speaker's single clip is its own reference.
         """
         plan = self.plan
         clips = rng.integers(len(self.paths), size=plan.clips)
@@ -148,8 +149,13 @@ def _channels_first(frames: Frames) -> Tensor:
     return torch.from_numpy(frames).permute(0, 3, 1, 2)
 
 
-def _companions(speakers: Sequence[str | None]) -> list[NDArray[np.int64]]:
-    """Return, for each clip, the other clips of its speaker, or itself where there is none."""
+def _companions(speakers: Sequence[str | None], emotions: Sequence[str | None]) -> list[NDArray[np.int64]]:
+    """Return, for each clip, its speaker's other clips: the neutral ones, else all, else the clip itself."""
     named = np.array([f"speaker {s}" if s is not None else f"clip {i}" for i, s in enumerate(speakers)])
-    same = [np.flatnonzero(named == name) for name in named]
-    return [group[group != i] if len(group) > 1 else group for i, group in enumerate(same)]
+    neutral = np.array([e == "neutral" for e in emotions])
+    chosen = []
+    for i, name in enumerate(named):
+        others = np.flatnonzero((named == name) & (np.arange(len(named)) != i))
+        calm = others[neutral[others]]
+        chosen.append(calm if len(calm) else others if len(others) else np.array([i]))
+    return chosen

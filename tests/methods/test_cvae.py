@@ -117,8 +117,8 @@ def test_overfits_one_batch(corpus: TrainingData) -> None:
     windows = WindowSampler(corpus, EMOTIONS, SIZE, Draw(1, 5)).draw(np.random.default_rng(0))
     torch.manual_seed(0)
     generator = Generator(TINY.model_copy(update={"width": 8}))
-    optimiser = torch.optim.Adam(generator.parameters(), 7e-4)
-    for _ in range(120):
+    optimiser = torch.optim.Adam(generator.parameters(), 1e-3)
+    for _ in range(250):
         _, frames = loops.generate_windows(generator, windows, None, len(EMOTIONS))
         loss = reconstruction(frames, windows.target)
         loops.descend(optimiser, loss)
