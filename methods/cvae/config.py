@@ -74,7 +74,7 @@ class Config(BaseModel):
     sync_clips: int = Field(8, ge=1)
     sync_windows: int = Field(8, ge=2)
     sync_steps: int = Field(700, ge=1)
-    sync_rate: float = Field(1e-3, gt=0)
+    sync_rate: float = Field(2e-3, gt=0)
 
     # Emotion discriminator.
     critic_width: int = Field(8, ge=1)

@@ -25,9 +25,8 @@ _BETAS = (0.5, 0.999)  # of EmoGen's Adam
 
 def train_sync_expert(config: Config, training: Training) -> SyncExpert:
     """Train the expert on real windows; both encoders start from `training.seed`."""
-    draw = Draw(
-        shared_batch(config.sync_clips, "sync_clips", training), FRAMES, config.sync_windows, config.augment
-    )
+    count = shared_batch(config.sync_clips, "sync_clips", training)
+    draw = Draw(count, FRAMES, config.sync_windows, config.augment, references=False)
     sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
     expert = cast(SyncExpert, build(training.seed, lambda: make_expert(config))).to(training.device)
     wrapped = training.wrap(expert)
@@ -45,7 +44,8 @@ def train_sync_expert(config: Config, training: Training) -> SyncExpert:
 
 def train_emotion_critic(config: Config, training: Training) -> EmotionCritic:
     """Pre-train the emotion discriminator on real windows by cross-entropy (eq. 3)."""
-    draw = Draw(shared_batch(config.critic_batch, "critic_batch", training), FRAMES, augment=config.augment)
+    count = shared_batch(config.critic_batch, "critic_batch", training)
+    draw = Draw(count, FRAMES, augment=config.augment, references=False)
     sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
     critic = cast(EmotionCritic, build(training.seed, lambda: make_critic(config))).to(training.device)
     wrapped = training.wrap(critic)

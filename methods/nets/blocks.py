@@ -1,7 +1,6 @@
 """Convolution blocks shared by the methods: a conditioned 3x3 convolution and a mel encoder.
 
-No batch statistics anywhere: a clip's frames must not depend on what else is in the batch, and gradients
-averaged over workers must equal one worker's.
+No batch statistics in a generator's blocks: gradients averaged over workers must equal one worker's.
 """
 
 from itertools import pairwise
@@ -60,15 +59,19 @@ class ResidualConv(nn.Module):
 
 
 class MelEncoder(nn.Module):
-    """(N, 1, 80, 16) mel windows in [-4, 4] to (N, 16 * width): Wav2Lip's 32-64-128-256-512 at width 32."""
+    """(N, 1, 80, 16) mel windows in [-4, 4] to (N, 16 * width): Wav2Lip's 32-64-128-256-512 at width 32.
 
-    def __init__(self, width: int) -> None:
+    normalise: batch normalisation after each convolution, for a sync expert (Wav2Lip has it everywhere).
+    """
+
+    def __init__(self, width: int, normalise: bool = False) -> None:
         super().__init__()
         channels = (1, width, 2 * width, 4 * width, 8 * width)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):
-            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(8 * width, 16 * width, (5, 1)))  # 80x16 -> 5x1 -> 1x1
+            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), *_norm(outputs, normalise), nn.LeakyReLU(SLOPE)]
+        last = nn.Conv2d(8 * width, 16 * width, (5, 1))  # 80x16 has become 5x1
+        self.layers = nn.Sequential(*layers, last, *_norm(16 * width, normalise))
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return one vector a window, before any activation."""
@@ -76,15 +79,8 @@ class MelEncoder(nn.Module):
 
 
 def upsample(x: Tensor) -> Tensor:
-    """Double height and width, nearest: its backward is a plain sum, the same on every run and device."""
-    n, channels, height, width = x.shape
-    tiled = x[:, :, :, None, :, None].expand(n, channels, height, 2, width, 2)
-    return tiled.reshape(n, channels, 2 * height, 2 * width)
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Return how many numbers `module` trains."""
-    return sum(p.numel() for p in module.parameters())
+    """Double height and width, nearest."""
+    return nn.functional.interpolate(x, scale_factor=2)
 
 
 def frozen(module: nn.Module) -> nn.Module:
@@ -93,3 +89,7 @@ def frozen(module: nn.Module) -> nn.Module:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module
+
+
+def _norm(channels: int, wanted: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] if wanted else []

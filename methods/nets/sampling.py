@@ -50,13 +50,15 @@ class Windows:
 class Draw:
     """A global batch: `clips` picks, `per_clip` different windows of `length` frames from each.
 
-    augment: probability that a window's colours are changed (`augment.draw_colours`).
+    augment: probability that a window's colours are changed (`augment.draw_colours`). references: whether
+    reference pictures are wanted; they are empty, (B, 0, 3, S, S), otherwise.
     """
 
     clips: int
     length: int
     per_clip: int = 1
     augment: float = 0.0
+    references: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,14 @@ class WindowSampler:
     def _window(self, clip: int, start: int, other: int, moment: float) -> Windows:
         own, reference = self._load(self.paths[clip]), self._load(self.paths[other])
         frames = slice(start, start + self.plan.length)
-        at = int(moment * len(reference.frames))
+        pictures = own.frames[:0]
+        if self.plan.references:
+            at = int(moment * len(reference.frames))
+            pictures = aligned(reference.frames[at], reference.eyes[at], own.eyes[frames])
         return Windows(
             target=_channels_first(own.frames[frames]),
             mask=own.mask[frames],
-            reference=_channels_first(aligned(reference.frames[at], reference.eyes[at], own.eyes[frames])),
+            reference=_channels_first(pictures),
             mel=own.mel[frames],
             speech=own.mel[start + 1],
             emotion=torch.tensor(self._emotions[clip]),

@@ -3,7 +3,7 @@
 After Wav2Lip (Prajwal et al. 2020; Phan et al. eq. 4-5): two encoders, embeddings after ReLU, their cosine is
 a probability, trained with binary cross-entropy on real clips, frozen while a generator trains against it.
 At 64 px the lower half is 32x64 and its last map 2x2, so the last kernel is 2 (METHODS.md, "Sync expert").
-GroupNorm stands where Wav2Lip has BatchNorm, so that a window's score never depends on its batch.
+Batch normalisation as in Wav2Lip: without it the loss stayed at ln 2 for hundreds of steps.
 It is a loss, never a judge: the metrics have their own.
 """
 
@@ -28,10 +28,12 @@ class SyncExpert(nn.Module):
         strides = ((1, 2), (2, 2), (2, 2), (2, 2), (2, 2))
         layers: list[nn.Module] = []
         for (inputs, outputs), stride in zip(pairwise(channels), strides, strict=True):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.GroupNorm(4, outputs), nn.ReLU()]
+            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
         last = image_size // 32  # S/2 x S, halved to S/32 x S/32
-        self.face = nn.Sequential(*layers, nn.Conv2d(16 * width, 16 * width, last))
-        self.speech = MelEncoder(width)
+        self.face = nn.Sequential(
+            *layers, nn.Conv2d(16 * width, 16 * width, last), nn.BatchNorm2d(16 * width)
+        )
+        self.speech = MelEncoder(width, normalise=True)
 
     def forward(self, frames: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Return unit embeddings of face and speech, (B, 16 * width) each, no component below 0."""
