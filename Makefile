@@ -21,3 +21,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m harness.bench
+
+# The last run's pages at http://127.0.0.1:8000/leaderboard.html
+serve: setup
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory reports/runs/loss_weights 8000

@@ -15,6 +15,7 @@ PAPER: dict[str, Any] = {
     "perceptual": "reference",
     "perceptual_frames": 5,
     "perceptual_crop": 1.0,
+    "momentum": 0.5,
     "batch": 16,
     "steps": 100_000,
     "learning_rate": 1e-4,
@@ -49,6 +50,7 @@ class Config(BaseModel):
 
     # Generator. Tiny: half of EmoGen's width trains at about 100 frames/s on one core.
     width: int = Field(8, ge=4, multiple_of=4)
+    momentum: float = Field(0.9, ge=0, lt=1)  # Adam's beta1; EmoGen's 0.5 diverges at tiny's higher rates
     residuals: int = Field(0, ge=0)  # residual convolutions after each stage
     augment: float = Field(0.8, ge=0, le=1)  # EmoGen's group probability
 
@@ -59,15 +61,15 @@ class Config(BaseModel):
     perceptual_crop: float = Field(0.5, gt=0, le=1)
 
     # Joint training from the warm start.
-    batch: int = Field(8, ge=1)  # windows of 5 frames
-    steps: int = Field(120, ge=1)
+    batch: int = Field(4, ge=1)  # windows of 5 frames
+    steps: int = Field(200, ge=1)
     learning_rate: float = Field(5e-4, gt=0)
     critic_tuning_rate: float = Field(1e-5, gt=0)
 
     # Warm start: single frames, as neither of its two terms needs neighbours.
-    warm_start_steps: int = Field(800, ge=1)
-    warm_start_batch: int = Field(40, ge=1)
-    warm_start_rate: float = Field(1.5e-3, gt=0)  # falls to 0 along a cosine, as in `fit`
+    warm_start_steps: int = Field(1400, ge=1)
+    warm_start_batch: int = Field(16, ge=1)
+    warm_start_rate: float = Field(2e-3, gt=0)  # falls to 0 along a cosine, as in `fit`
 
     # Sync expert: windows of one clip are one another's negatives.
     sync_width: int = Field(8, ge=4, multiple_of=4)
@@ -104,6 +106,14 @@ _NETWORK = ("width", "residuals")
 STAGE_KEYS: dict[str, tuple[str, ...]] = {
     "sync_expert": (*_DATA, "augment", "sync_width", "sync_clips", "sync_windows", "sync_steps", "sync_rate"),
     "emotion_critic": (*_DATA, "augment", "critic_width", "critic_batch", "critic_steps", "critic_rate"),
-    "warm_start": (*_DATA, *_NETWORK, "augment", "warm_start_steps", "warm_start_batch", "warm_start_rate"),
+    "warm_start": (
+        *_DATA,
+        *_NETWORK,
+        "augment",
+        "momentum",
+        "warm_start_steps",
+        "warm_start_batch",
+        "warm_start_rate",
+    ),
 }
 GENERATOR_KEYS = (*_DATA, *_NETWORK)

@@ -20,8 +20,6 @@ from methods.nets.loop import Stateful, build, train
 from methods.nets.sampling import Draw, Windows, WindowSampler
 from methods.nets.sync_expert import FRAMES, SyncExpert, expert_loss
 
-_BETAS = (0.5, 0.999)  # of EmoGen's Adam
-
 
 def train_sync_expert(config: Config, training: Training) -> SyncExpert:
     """Train the expert on real windows; both encoders start from `training.seed`."""
@@ -71,7 +69,7 @@ def warm_start(config: Config, training: Training) -> Generator:
     sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
     generator = cast(Generator, build(training.seed, lambda: Generator(config))).to(training.device)
     wrapped = training.wrap(generator)
-    optimiser = Adam(generator.parameters(), config.warm_start_rate, _BETAS)
+    optimiser = Adam(generator.parameters(), config.warm_start_rate, (config.momentum, 0.999))
     schedule = CosineAnnealingLR(optimiser, config.warm_start_steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
@@ -95,7 +93,7 @@ def fit(config: Config, training: Training) -> Generator:
     generator = stored(training, "warm_start", Generator(config))
     critics = Critics(config, training)
     wrapped = training.wrap(generator)
-    optimiser = Adam(generator.parameters(), config.learning_rate, _BETAS)
+    optimiser = Adam(generator.parameters(), config.learning_rate, (config.momentum, 0.999))
     schedule = CosineAnnealingLR(optimiser, config.steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:

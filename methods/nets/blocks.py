@@ -26,10 +26,10 @@ def initialise(module: nn.Module) -> None:
 
 
 class ConditionedConv(nn.Module):
-    """3x3 convolution of [x | condition tiled over space], then LeakyReLU.
+    """3x3 convolution of x, GroupNorm, the condition tiled over space added, LeakyReLU.
 
     A tiled map is constant in space, so its convolution is one number a channel: it is added as a bias,
-    which equals the concatenation but for its zero padding and costs nothing per pixel.
+    after the norm, which would take some of it away again, and costs nothing per pixel.
 
     x: (N, inputs, H, W); condition: (N, condition), squeezed to `joined` channels by its own layer.
     """
@@ -38,12 +38,13 @@ class ConditionedConv(nn.Module):
         super().__init__()
         self.squeeze = nn.Linear(condition, joined)
         self.join = nn.Linear(joined, outputs, bias=False)
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm = nn.GroupNorm(4, outputs)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Return (N, outputs, H / stride, W / stride)."""
         joined = self.join(activate(self.squeeze(condition)))
-        return activate(self.conv(x) + joined[:, :, None, None])
+        return activate(self.norm(self.conv(x)) + joined[:, :, None, None])
 
 
 class ResidualConv(nn.Module):

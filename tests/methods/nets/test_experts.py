@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from stlpips_pytorch.invariant_networks import vggnet
 
 from harness.weights import Weights
 from methods.nets.emotion_critic import EmotionCritic
@@ -70,10 +71,12 @@ def test_critic_keeps_colour_and_time_apart() -> None:
 
 
 def test_embedded_trunk_equals_the_package_that_bundles_it() -> None:
-    stlpips = pytest.importorskip("stlpips_pytorch.stlpips")
-    theirs = stlpips.LPIPS(net="vgg", variant="shift_tolerant", verbose=False)
+    theirs = vggnet(variant="shift_tolerant")
+    stored = Weights().state_dict("st-lpips-vgg")
+    theirs.load_state_dict({k.removeprefix("net."): v for k, v in stored.items() if k.startswith("net.")})
     images = torch.rand(2, 3, 64, 64)
-    wanted = theirs.net.slice2(theirs.net.slice1(theirs.scaling_layer(2 * images - 1)))
+    scaled = (2 * images - 1 - stored["scaling_layer.shift"]) / stored["scaling_layer.scale"]
+    wanted = theirs.slice2(theirs.slice1(scaled))
     found = perceptual_loss("embedded", Weights())._features(images)[1]
     torch.testing.assert_close(found, wanted, atol=2e-4, rtol=1e-4)
 
