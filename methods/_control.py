@@ -3,6 +3,7 @@
 Each is a yardstick: it says what a metric gives where the right answer is known (METHODS.md, Controls).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Control:
+class Control(ABC):
     """A method with nothing to train; a subclass says what `show` returns for one request."""
 
     card: ClassVar[MethodCard]
@@ -37,9 +38,9 @@ class Control:
     def __init__(self, config: Any) -> None:
         self.config = config
 
+    @abstractmethod
     def show(self, request: Request) -> Clip:
         """Return the control's clip. Raises Unscorable when the corpus has no clip to make it of."""
-        raise NotImplementedError
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
         """Return one clip a request, in order."""
