@@ -15,7 +15,7 @@ sweep: setup
 	$(BIN)/python -m harness.sweep sweeps/loss_weights.yaml
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
