@@ -156,13 +156,21 @@ def _override(tree: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     node: Any = tree
     for part in parents:
-        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        node = node[_index(node, part, override)] if isinstance(node, list) else node.setdefault(part, {})
         if not isinstance(node, dict | list):
             raise BadInput(f'--set {override}: "{part}" holds a value, not keys')
-    if isinstance(node, list):
-        node[int(last)] = yaml.safe_load(value)
-    else:
-        node[last] = yaml.safe_load(value)
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {override}: the value is not YAML: {error}") from error
+    node[_index(node, last, override) if isinstance(node, list) else last] = found
+
+
+def _index(items: list[Any], part: str, override: str) -> int:
+    """Return `part` as an index of a list of the sweep."""
+    if not part.isdigit() or int(part) >= len(items):
+        raise BadInput(f'--set {override}: "{part}" stands where a number from 0 to {len(items) - 1} belongs')
+    return int(part)
 
 
 def _explain(model: type[BaseModel], item: Any) -> str:

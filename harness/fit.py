@@ -22,14 +22,24 @@ if TYPE_CHECKING:
 CURVE_FILE = "curve.json"
 SECONDS_FILE = "seconds.json"
 Sink = Callable[[int, Mapping[str, float], Callable[[Path], None] | None], None]
+Average = Callable[[Mapping[str, float]], Mapping[str, float]]
+
+
+def own(losses: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the losses as they are: the average over one worker."""
+    return losses
 
 
 @dataclass(slots=True)
 class Curve:
-    """A Report that keeps every point, refuses NaN, and hands each on to `sink` (Tune, Train)."""
+    """A Report that keeps every point, refuses NaN, and hands each on to `sink` (Tune, Train).
+
+    `average` makes one worker's losses those of the global batch, so a NaN on one ends them all.
+    """
 
     where: str
     sink: Sink | None = None
+    average: Average = own
     points: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     def __call__(
@@ -39,6 +49,7 @@ class Curve:
         checkpoint: Callable[[Path], None] | None = None,
     ) -> None:
         """See contracts.Report."""
+        losses = self.average(losses)
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise FloatingPointError(
@@ -148,9 +159,10 @@ def fit(
     rank: int = 0,
     world: int = 1,
     wrap: "Callable[[torch.nn.Module], torch.nn.Module]" = keep_model,
+    average: Average = own,
 ) -> Curve:
     """Train one trial, put its model into the store, return its curve; FloatingPointError on a NaN."""
-    curve = Curve(f"{spec.method} {_short(spec)}", sink, read_curve(resume) if resume else [])
+    curve = Curve(f"{spec.method} {_short(spec)}", sink, average, read_curve(resume) if resume else [])
     method = spec.build()
     method.fit(spec.training(curve, resume=resume, rank=rank, world=world, wrap=wrap))
 

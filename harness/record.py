@@ -18,7 +18,7 @@ from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
 from harness.fit import read_curve, read_seconds
-from harness.store import digest
+from harness.store import code_version, digest
 from harness.trials import TrialResult
 from harness.types import BadInput
 
@@ -50,8 +50,14 @@ class Record:
         """Start a run's record, or take up the one in `out`. Raises BadInput if that is of another config."""
         path = out / "run.json"
         config = sweep.model_dump(mode="json")
+        code = code_version("harness", "methods", "metrics", *_own_modules(sweep))
         if resume and path.exists():
             before = results.read_json(path)
+            if before.get("code") != code:
+                raise BadInput(
+                    f"{path}: --resume with other code than the run was begun with would mix numbers of two "
+                    "versions; leave out --resume (what the change did not touch is not made again)"
+                )
             if before["config"] != config:
                 raise BadInput(
                     f"{path}: --resume with another config; use another --out, or leave out --resume"
@@ -63,6 +69,7 @@ class Record:
             "command": " ".join(command),
             "config": config,
             "config_hash": digest(config),
+            "code": code,
             "seeds": {"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
             "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
             "git": _git_revision(),
@@ -173,6 +180,12 @@ class Record:
 def full_command() -> list[str]:
     """Return the command line as a person would type it."""
     return ["python", "-m", "harness.sweep", *sys.argv[1:]]
+
+
+def _own_modules(sweep: Sweep) -> set[str]:
+    """Return the user's own modules that the sweep names."""
+    names = [entry.name for entry in (*sweep.methods, *sweep.controls)] + sweep.metrics
+    return {name for name in names if "." in name}
 
 
 def _git_revision() -> str | None:

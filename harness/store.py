@@ -64,14 +64,17 @@ def file_digest(path: Path) -> str:
 
 @cache
 def code_version(*modules: str) -> str:
-    """Return a digest of the source of modules and packages (every .py below), the code part of an id."""
+    """Return a digest of modules and packages, every file below but caches, the code part of an id."""
     found = hashlib.sha256()
     for name in sorted(modules):
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module {name} to take the code version of")
         origin = Path(spec.origin)
-        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        package = origin.name == "__init__.py"
+        files = sorted(p for p in origin.parent.rglob("*") if p.is_file()) if package else [origin]
         for file in files:
+            if "__pycache__" in file.parts:
+                continue
             found.update(file.name.encode() + b"\0" + file.read_bytes())
     return found.hexdigest()[:16]

@@ -12,6 +12,8 @@ from typing import Any
 
 import ray.train
 import ray.train.torch
+import torch
+import torch.distributed
 
 from harness.fit import FitSpec, fit
 from harness.types import BadInput
@@ -52,12 +54,27 @@ def _worker(config: Mapping[str, Any]) -> None:
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
     checkpoint = ray.train.get_checkpoint()
-    place: dict[str, Any] = {"rank": rank, "world": world, "wrap": ray.train.torch.prepare_model}
+    place: dict[str, Any] = {
+        "rank": rank,
+        "world": world,
+        "wrap": ray.train.torch.prepare_model,
+        "average": _average,
+    }
     if checkpoint is None:
         fit(config["spec"], sink=_sink(rank), **place)
     else:
         with checkpoint.as_directory() as folder:
             fit(config["spec"], sink=_sink(rank), resume=Path(folder), **place)
+
+
+def _average(losses: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the mean of each loss over the workers, whose shares of the batch are equal."""
+    total = torch.tensor(list(losses.values()), dtype=torch.float64)
+    if torch.cuda.is_available():
+        total = total.cuda()
+    torch.distributed.all_reduce(total)
+    means = (total / torch.distributed.get_world_size()).tolist()
+    return dict(zip(losses, means, strict=True))
 
 
 def _sink(rank: int) -> Callable[[int, Mapping[str, float], Callable[[Path], None] | None], None]:

@@ -59,9 +59,19 @@ def test_the_judges_own_corpus_cannot_be_trained_on(tmp_path: Path) -> None:
         config.load(written(tmp_path, MINIMAL), [f"data.synthetic.seed={config.JUDGE_SEEDS.start}"])
 
 
-def test_an_override_must_be_key_and_value(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="key=value"):
-        config.load(written(tmp_path, MINIMAL), ["data.size"])
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.size", "key=value"),
+        ("methods.cvae.config.alpha=1", "a number from 0 to 0"),
+        ("methods.3.name=cvae", "a number from 0 to 0"),
+        ("data.size.x=1", "not keys"),
+        ("metrics=[psnr", "not YAML"),
+    ],
+)
+def test_an_override_that_fits_nowhere_is_told(tmp_path: Path, override: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        config.load(written(tmp_path, MINIMAL.replace("reader: synthetic", "size: 64")), [override])
 
 
 def test_a_method_that_enters_twice_needs_a_label(tmp_path: Path) -> None:

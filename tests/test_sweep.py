@@ -119,6 +119,15 @@ def test_broken_clips_are_listed_and_the_others_scored(corpus: Path, tmp_path: P
     assert numbers(tmp_path / "out")
 
 
+def test_resuming_with_other_code_is_refused(corpus: Path, tmp_path: Path) -> None:
+    path, out = yaml(tmp_path, corpus), tmp_path / "out"
+    run(path, out)
+    record = results.read_json(out / "run.json")
+    results.write_json(out / "run.json", {**record, "code": "another"})
+    with pytest.raises(BadInput, match="other code"):
+        run(path, out, resume=True)
+
+
 def test_resuming_with_another_config_is_refused(corpus: Path, tmp_path: Path) -> None:
     path = yaml(tmp_path, corpus)
     run(path, tmp_path / "out")
