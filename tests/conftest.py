@@ -1,7 +1,10 @@
 """Shared by all tests: one thread a test process, and where the material outside the project may lie."""
 
+import importlib
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,3 +19,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: real clips and weights are not part of the project")
     return folder
+
+
+@pytest.fixture
+def stlpips(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the package's own module, without two debugging aids that it imports and never uses."""
+    for name, unused in (("torchsummary", "summary"), ("IPython", "embed")):
+        stub = ModuleType(name)
+        setattr(stub, unused, None)
+        monkeypatch.setitem(sys.modules, name, stub)
+    return importlib.import_module("stlpips_pytorch.stlpips")

@@ -1,7 +1,5 @@
 """metrics/lpips.py: identities, parity with lpips and stlpips-pytorch, and what its card says."""
 
-import importlib
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -70,16 +68,6 @@ def test_reference_equals_lpips(random_alexnet: Path, size: int) -> None:
     net = lpips_net.load("reference", Weights(random_alexnet, allow_unverified=True))
     np.testing.assert_allclose(lpips_net.frame_lpips(net, fake, real), expected, rtol=0, atol=1e-6)
     assert metric.measure(pair(fake, real)).value == pytest.approx(expected.mean(), abs=1e-6)
-
-
-@pytest.fixture
-def stlpips(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the package's own module, without two debugging aids that it imports and never uses."""
-    for name, unused in (("torchsummary", "summary"), ("IPython", "embed")):
-        stub = ModuleType(name)
-        setattr(stub, unused, None)
-        monkeypatch.setitem(sys.modules, name, stub)
-    return importlib.import_module("stlpips_pytorch.stlpips")
 
 
 @pytest.mark.parametrize("size", [64, 65])

@@ -1,8 +1,8 @@
 import math
+from types import ModuleType
 
 import pytest
 import torch
-from stlpips_pytorch.invariant_networks import vggnet
 
 from harness.weights import Weights
 from methods.nets.emotion_critic import EmotionCritic
@@ -70,8 +70,8 @@ def test_critic_keeps_colour_and_time_apart() -> None:
     assert not torch.allclose(critic(frames), critic(frames.flip(1)), atol=1e-6)
 
 
-def test_embedded_trunk_equals_the_package_that_bundles_it() -> None:
-    theirs = vggnet(variant="shift_tolerant")
+def test_embedded_trunk_equals_the_package_that_bundles_it(stlpips: ModuleType) -> None:
+    theirs = stlpips.inv_net.vggnet(variant="shift_tolerant")
     stored = Weights().state_dict("st-lpips-vgg")
     theirs.load_state_dict({k.removeprefix("net."): v for k, v in stored.items() if k.startswith("net.")})
     images = torch.rand(2, 3, 64, 64)
