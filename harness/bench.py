@@ -16,6 +16,7 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from harness import catalog
+from harness.contracts import Setup
 from harness.types import BadInput, Clip, Frames, Pair
 from harness.weights import Weights
 
@@ -44,7 +45,7 @@ def measure(name: str) -> str:
     rng = np.random.default_rng(0)
     reference = rng.integers(0, 256, (_FRAMES, _SIDE, _SIDE, 3), dtype=np.uint8)
     generated = np.clip(reference + rng.normal(0, 20, reference.shape), 0, 255).astype(np.uint8)
-    metric = catalog.metric(name)("embedded", Weights())
+    metric = catalog.metric(name)(Setup("embedded", Weights()))
 
     def once() -> float:
         return float(

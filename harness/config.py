@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness import catalog
+from harness.contracts import LSEProtocol
 from harness.types import BadInput
 
 M = TypeVar("M", bound=BaseModel)
@@ -119,6 +120,8 @@ class Sweep(Strict):
     metrics: list[str]
     backbones: Literal["embedded", "reference"] = "embedded"
     metric_backbones: dict[str, Literal["embedded", "reference"]] = {}
+    lse_protocol: LSEProtocol | None = None
+    fid_min_frames: int = Field(2048, ge=2)
     weights: Path | None = None
     resources: Resources = Resources()
 

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     import torch
 
 Backbone = Literal["embedded", "reference"]
+LSEProtocol = Literal["decoded", "wav2lip-lrs", "wav2lip-real", "latentsync"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a metric is made with; a metric reads what concerns it.
+
+    backbone, weights: which network, and where its file is found and verified.
+    lse_protocol: how frames reach a sync network (see `metrics.features.sync`); None is the backbone's own,
+        `wav2lip-lrs` for SyncNet and `decoded` for the embedded judge.
+    openface: AUs are read from OpenFace's CSV beside each clip (same stem) instead of being estimated.
+    fid_min_frames: FID is refused below as many frames a side.
+    """
+
+    backbone: Backbone
+    weights: Weights
+    lse_protocol: LSEProtocol | None = None
+    openface: bool = False
+    fid_min_frames: int = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +166,8 @@ class MetricCard:
 
     backbone: the exact network and weights, "none" for a formula. comparable: whether the number may stand
     beside published ones. family: matched with `MethodCard.trained_against`. domain: what footage its judge
-    is valid for, "any" or "embedded-corpus". min_frames: shorter clips are unscored.
+    is valid for, "any" or "embedded-corpus". min_frames: shorter clips are unscored. paired: whether the
+    reference clip is looked at; a metric that does not look at it can also score the reference itself.
     """
 
     name: str
@@ -163,6 +183,7 @@ class MetricCard:
     domain: Literal["any", "embedded-corpus"] = "any"
     needs_audio: bool = False
     min_frames: int = 1
+    paired: bool = True
 
 
 class Metric(Protocol):
@@ -173,7 +194,7 @@ class Metric(Protocol):
 
     card: MetricCard
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None: ...
+    def __init__(self, setup: Setup) -> None: ...
 
     def measure(self, pair: Pair) -> Measurement:
         """Return this clip's value, or its features for a set metric."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness import catalog, corpus, protocol, results, tables
 from harness.config import MethodEntry, Sweep
-from harness.contracts import Backbone
+from harness.contracts import Setup
 from harness.corpus import Corpus
 from harness.fit import FitSpec, read_curve
 from harness.jobs import Executor
@@ -65,10 +65,21 @@ class Run:
         return Weights(self.sweep.weights or (beside if beside is not None and beside.is_dir() else None))
 
     @property
-    def metrics(self) -> tuple[tuple[str, Backbone], ...]:
-        """Each metric with its backbone."""
-        chosen = self.sweep.metric_backbones
-        return tuple((name, chosen.get(name, self.sweep.backbones)) for name in self.sweep.metrics)
+    def metrics(self) -> tuple[tuple[str, Setup], ...]:
+        """Each metric with what it is made with."""
+        chosen, weights = self.sweep.metric_backbones, self.weights
+        return tuple(
+            (
+                name,
+                Setup(
+                    chosen.get(name, self.sweep.backbones),
+                    weights,
+                    lse_protocol=self.sweep.lse_protocol,
+                    fid_min_frames=self.sweep.fid_min_frames,
+                ),
+            )
+            for name in self.sweep.metrics
+        )
 
     def _data(self, pool: Executor) -> tuple[list[Ask], Corpus]:
         sweep = self.sweep
@@ -169,7 +180,7 @@ class Run:
             for ask in asked
         ]
         with self.record.phase("measure"):
-            outcomes = pool.map(Measure(self.out, self.metrics, self.weights), items, "measuring clips")
+            outcomes = pool.map(Measure(self.out, self.metrics), items, "measuring clips")
         broken = [(i, o) for i, o in zip(items, outcomes, strict=True) if o.reason is not None]
         for item, outcome in broken:
             what = f"{item.entrant.title} {item.entrant.trial} {item.ask.sample.id}: measuring"
@@ -180,7 +191,7 @@ class Run:
                 f"the first: {broken[0][1].reason}"
             )
         clips = tuple(ask.sample.id for ask in asked)
-        job = Aggregate(self.out, self.metrics, self.weights)
+        job = Aggregate(self.out, self.metrics)
         with self.record.phase("aggregate"):
             scores = pool.map(job, [(e, clips) for e in self.entrants], "aggregating")
         if lost := [o for o in scores if o.reason is not None]:

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.store import Store
+
 T = TypeVar("T")
 
 FPS = 25
@@ -109,19 +111,25 @@ class Request:
 class Clip:
     """A generated or recorded clip: frames (T, H, W, 3) uint8 RGB at `fps`, audio (N,) float32 16 kHz.
 
-    `audio` is None where a file has no sound track.
+    `audio` is None where a file has no sound track. `path` is the file that it was decoded from, for
+    protocols that decode it themselves. `shared` says that several methods are compared with this clip, so
+    what is computed from it is worth keeping.
     """
 
     frames: Frames
     audio: Audio | None
     fps: float = FPS
+    path: Path | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A generated clip beside the real one that it should equal, as every metric sees them.
 
-    `memo` keeps what several metrics share (one decode, one feature pass per clip): see `once`.
+    `landmarks` are the reference's, (T, 68, 2) float32 pixels in iBUG-68 order, where they are known without
+    looking. `memo` keeps what several metrics share (one decode, one feature pass per clip): see `once`.
+    `store` keeps what several methods share, by content; None keeps nothing.
     """
 
     clip_id: str
@@ -130,6 +138,8 @@ class Pair:
     speaker: str | None = None
     emotion: str | None = None
     level: str | None = None
+    landmarks: NDArray[np.float32] | None = None
+    store: Store | None = None
     memo: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -170,10 +180,16 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric over clips: value and 95 % interval, NaN with n = 0 when nothing could be scored."""
+    """A metric over clips: value and 95 % interval, NaN with n = 0 when nothing could be scored.
+
+    `reason` says why there is no value though clips were scored; `detail` what a reader must know beside the
+    value (how many frames a set metric saw).
+    """
 
     value: float
     ci_low: float
     ci_high: float
     n: int
     n_unscored: int
+    reason: str | None = None
+    detail: str | None = None

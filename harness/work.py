@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from harness import catalog, config, media, prepare
-from harness.contracts import Backbone, Method, Metric, MetricCard
+from harness.contracts import Method, Metric, MetricCard, Setup
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_stage
@@ -142,13 +142,12 @@ class Measure:
     """Measures generated clips from their files; an item is a Measured, its record `.measured.json`."""
 
     run: Path
-    metrics: tuple[tuple[str, Backbone], ...]
-    weights: Weights
+    metrics: tuple[tuple[str, Setup], ...]
 
     def open(self) -> Callable[[Measured], None]:
         """See Job."""
         cv2.setNumThreads(1)
-        made = [catalog.metric(name)(backbone, self.weights) for name, backbone in self.metrics]
+        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
 
         def one(item: Measured) -> None:
             record = item.entrant.folder(self.run, "work") / f"{item.ask.sample.id}.measured.json"
@@ -180,12 +179,11 @@ class Aggregate:
     """Turns an entrant's records into Scores; an item is (entrant, clip ids)."""
 
     run: Path
-    metrics: tuple[tuple[str, Backbone], ...]
-    weights: Weights
+    metrics: tuple[tuple[str, Setup], ...]
 
     def open(self) -> Callable[[tuple[Entrant, tuple[str, ...]]], Scores]:
         """See Job."""
-        made = [catalog.metric(name)(backbone, self.weights) for name, backbone in self.metrics]
+        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
 
         def one(item: tuple[Entrant, tuple[str, ...]]) -> Scores:
             entrant, clips = item

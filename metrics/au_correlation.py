@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import MetricCard, Setup
 from harness.types import Measurement, Pair, Score, Unscorable
-from harness.weights import Weights
 from metrics.aggregate import mean_score, measurement, require_frames
 from metrics.features.au import MIN_DEVIATION, correlations, load_au
 
@@ -21,9 +20,9 @@ MIN_FRAMES = 10
 class AUCorrelation:
     """Mean AU correlation of a generated clip with its reference, frame i with frame i."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Load the instrument; BadInput when its weights are missing or not genuine."""
-        self.extractor = load_au(backbone, weights)
+        self.extractor = load_au(setup.backbone, setup.weights)
         self.card = MetricCard(
             name="au_correlation",
             title=f"{self.extractor.title} r",
@@ -35,7 +34,7 @@ class AUCorrelation:
             paper=self.extractor.paper,
             comparable=False,
             family="au",
-            domain="any" if backbone == "reference" else "embedded-corpus",
+            domain="any" if setup.backbone == "reference" else "embedded-corpus",
             min_frames=MIN_FRAMES,
         )
 

@@ -7,9 +7,8 @@ coding by people.
 
 from collections.abc import Sequence
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import MetricCard, Setup
 from harness.types import Measurement, Pair, Score
-from harness.weights import Weights
 from metrics.aggregate import mean_score, measurement
 from metrics.features.au import load_au, mean_absolute_error
 
@@ -17,9 +16,9 @@ from metrics.features.au import load_au, mean_absolute_error
 class AUMeanAbsoluteError:
     """AU MAE of a generated clip against its reference, frame i with frame i."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Load the instrument; BadInput when its weights are missing or not genuine."""
-        self.extractor = load_au(backbone, weights)
+        self.extractor = load_au(setup.backbone, setup.weights)
         self.card = MetricCard(
             name="au_mae",
             title=f"{self.extractor.title} MAE",
@@ -31,7 +30,7 @@ class AUMeanAbsoluteError:
             paper=self.extractor.paper,
             comparable=False,
             family="au",
-            domain="any" if backbone == "reference" else "embedded-corpus",
+            domain="any" if setup.backbone == "reference" else "embedded-corpus",
         )
 
     def measure(self, pair: Pair) -> Measurement:

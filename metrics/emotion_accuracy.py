@@ -7,9 +7,8 @@ not wrong.
 
 from collections.abc import Sequence
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import MetricCard, Setup
 from harness.types import Measurement, Pair, Score, Unscorable
-from harness.weights import Weights
 from metrics.aggregate import accuracy_score, measurement
 from metrics.features.emotion import load_emotion
 
@@ -17,9 +16,9 @@ from metrics.features.emotion import load_emotion
 class EmotionAccuracy:
     """100 for a clip recognised as the emotion asked for, else 0; the predicted class is the detail."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Load the classifier; BadInput when its weights are missing or not genuine."""
-        self.classifier = load_emotion(backbone, weights)
+        self.classifier = load_emotion(setup.backbone, setup.weights)
         self.card = MetricCard(
             name="emotion_accuracy",
             title=self.classifier.title,
@@ -31,7 +30,8 @@ class EmotionAccuracy:
             paper=self.classifier.paper,
             comparable=False,
             family="emotion",
-            domain="any" if backbone == "reference" else "embedded-corpus",
+            domain="any" if setup.backbone == "reference" else "embedded-corpus",
+            paired=False,
         )
 
     def measure(self, pair: Pair) -> Measurement:

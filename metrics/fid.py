@@ -10,7 +10,7 @@ from math import inf
 
 import numpy as np
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import Backbone, MetricCard, Setup
 from harness.types import Measurement, Pair, Score
 from harness.weights import Weights
 from metrics.aggregate import (
@@ -28,9 +28,9 @@ from metrics.features.frechet import frechet_distance
 class FID:
     """FID over all clips; a clip contributes rows of features, not a value."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
-        self._backbone, self._weights = backbone, weights
-        self.card = _card(backbone, weights)
+    def __init__(self, setup: Setup) -> None:
+        self._backbone, self._weights = setup.backbone, setup.weights
+        self.card = _card(setup.backbone, setup.weights)
 
     def measure(self, pair: Pair) -> Measurement:
         """Return both sides' features; sizes may differ, since the network resizes every frame."""

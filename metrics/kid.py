@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import Backbone, MetricCard, Setup
 from harness.types import Measurement, Pair, Score
 from harness.weights import Weights
 from metrics.aggregate import (
@@ -82,9 +82,9 @@ def subset_masks(n_generated: int, n_reference: int) -> tuple[Masks, Masks]:
 class KID:
     """KID over all clips; a clip contributes rows of features, not a value."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
-        self._backbone, self._weights = backbone, weights
-        self.card = _card(backbone, weights)
+    def __init__(self, setup: Setup) -> None:
+        self._backbone, self._weights = setup.backbone, setup.weights
+        self.card = _card(setup.backbone, setup.weights)
 
     def measure(self, pair: Pair) -> Measurement:
         """Return both sides' features, those of FID; sizes may differ, since every frame is resized."""

@@ -8,7 +8,7 @@ size, which is part of the number; nothing is resized or aligned.
 from collections.abc import Sequence
 from math import inf
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import Backbone, MetricCard, Setup
 from harness.types import Measurement, Pair, Score, Unscorable
 from harness.weights import Weights
 from metrics.aggregate import mean_score, measurement, require_frames, require_same_size
@@ -22,10 +22,10 @@ STRIDE: dict[Backbone, int] = {"reference": 1, "embedded": 5}
 class LPIPS:
     """LPIPS of a clip against its reference."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
-        self._stride = STRIDE[backbone]
-        self._net = lpips_net.load(backbone, weights)
-        self.card = _card(backbone, weights)
+    def __init__(self, setup: Setup) -> None:
+        self._stride = STRIDE[setup.backbone]
+        self._net = lpips_net.load(setup.backbone, setup.weights)
+        self.card = _card(setup.backbone, setup.weights)
 
     def measure(self, pair: Pair) -> Measurement:
         """Return the mean over every STRIDE-th frame; Unscorable if sizes differ or a side is below 32 px."""

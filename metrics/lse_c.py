@@ -7,9 +7,8 @@ beat real video, so it is read beside the ground truth's.
 from collections.abc import Sequence
 from math import inf
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import MetricCard, Setup
 from harness.types import Measurement, Pair, Score
-from harness.weights import Weights
 from metrics.aggregate import mean_score, measurement
 from metrics.features.sync import MIN_FRAMES, load_sync
 
@@ -17,9 +16,9 @@ from metrics.features.sync import MIN_FRAMES, load_sync
 class LSEConfidence:
     """LSE-C of generated clips; the reference clip is not looked at."""
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Load the backbone; BadInput when its weights are missing or not genuine."""
-        self.sync = load_sync(backbone, weights)
+        self.sync = load_sync(setup.backbone, setup.weights)
         self.card = MetricCard(
             name="lse_c",
             title="LSE-C",
@@ -34,6 +33,7 @@ class LSEConfidence:
             domain=self.sync.domain,
             needs_audio=True,
             min_frames=MIN_FRAMES,
+            paired=False,
         )
 
     def measure(self, pair: Pair) -> Measurement:

@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import Backbone, MetricCard
+from harness.contracts import MetricCard, Setup
 from harness.types import Frames, Measurement, Pair, Score, Unscorable
-from harness.weights import Weights
 from metrics.aggregate import mean_score, measurement, require_frames, require_same_size
 
 
@@ -40,8 +39,8 @@ class PSNR:
         comparable=True,
     )
 
-    def __init__(self, backbone: Backbone, weights: Weights) -> None:
-        """Need neither argument: a formula is the same with every backbone."""
+    def __init__(self, setup: Setup) -> None:
+        """Need nothing of the setup: a formula is the same with every backbone."""
 
     def measure(self, pair: Pair) -> Measurement:
         """Return the mean over differing frames; Unscorable if sizes differ or all frames are identical."""

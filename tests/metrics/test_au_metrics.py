@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import pearsonr
 
+from harness.contracts import Setup
 from harness.types import Clip, Frames, Pair, Unscorable
 from harness.weights import Weights
 from metrics.au_correlation import AUCorrelation
@@ -27,14 +28,14 @@ TOY = AUExtractor("toy", "toy", "", "", ("AU1", "AU12", "AU26"), channels_are_un
 
 @pytest.fixture
 def mae() -> AUMeanAbsoluteError:
-    metric = AUMeanAbsoluteError("embedded", Weights())
+    metric = AUMeanAbsoluteError(Setup("embedded", Weights()))
     metric.extractor = TOY
     return metric
 
 
 @pytest.fixture
 def correlation() -> AUCorrelation:
-    metric = AUCorrelation("embedded", Weights())
+    metric = AUCorrelation(Setup("embedded", Weights()))
     metric.extractor = TOY
     return metric
 
@@ -129,7 +130,7 @@ def test_small_frames_are_enlarged_for_the_detector() -> None:
 
 
 def test_the_proxy_sees_the_smile_that_was_drawn(shared: Path, drawn_pairs: list[Pair]) -> None:
-    metric = AUMeanAbsoluteError("reference", Weights(shared / "weights"))
+    metric = AUMeanAbsoluteError(Setup("reference", Weights(shared / "weights")))
     smile = metric.extractor.units.index("AU12")
     by_emotion = {pair.emotion: pair for pair in drawn_pairs}
     found = {

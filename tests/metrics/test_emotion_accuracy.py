@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.contracts import Setup
 from harness.faces import POLICIES, mediapipe_detector
 from harness.prepare import prepare
 from harness.types import BadInput, Clip, Frames, Measurement, Pair, Sample, Unscorable
@@ -24,7 +25,7 @@ def red_is_happy(frames: Frames) -> NDArray[np.float32]:
 
 @pytest.fixture
 def metric() -> EmotionAccuracy:
-    made = EmotionAccuracy("embedded", Weights())
+    made = EmotionAccuracy(Setup("embedded", Weights()))
     made.classifier = EmotionClassifier("toy", "toy", "", "", ("neutral", "happy"), red_is_happy)
     return made
 
@@ -73,7 +74,7 @@ def test_pooling_pads_as_tensorflow_does() -> None:
 
 def test_reference_network_reads_a_real_face(shared: Path) -> None:
     weights = Weights(shared / "weights")
-    metric = EmotionAccuracy("reference", weights)
+    metric = EmotionAccuracy(Setup("reference", weights))
     video = shared / "clips" / "MEAD_M003_level_1_disgusted_015.mp4"
     sample = Sample("one", video, None, speaker=None, emotion="disgust")
     crops = POLICIES["face-v1"]

@@ -5,6 +5,7 @@ from math import isnan
 import numpy as np
 import pytest
 
+from harness.contracts import Setup
 from harness.types import Measurement, Unscorable
 from harness.weights import Weights
 from metrics.features.frechet import frechet_distance
@@ -15,7 +16,7 @@ from tests.metrics.frames import moving_frames, noisy, pair
 
 @pytest.fixture(scope="module")
 def metric() -> FID:
-    return FID("embedded", Weights())
+    return FID(Setup("embedded", Weights()))
 
 
 def clip_features(
@@ -80,6 +81,9 @@ def test_measurement_has_labels_frames_and_counts(metric: FID) -> None:
 
 def test_embedded_never_bears_the_reference_names() -> None:
     weights = Weights()
-    for card, title in ((FID("embedded", weights).card, "FD-"), (KID("embedded", weights).card, "KD-")):
+    for card, title in (
+        (FID(Setup("embedded", weights)).card, "FD-"),
+        (KID(Setup("embedded", weights)).card, "KD-"),
+    ):
         assert card.title.startswith(title) and not card.comparable
         assert "every 5th frame" in card.variant and card.backbone == "efficientnet-lite0"

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from harness.contracts import Setup
 from harness.weights import Weights
 from metrics import kid as kid_module
 from metrics.kid import KID, subset_masks, subset_mmd2
@@ -61,7 +62,7 @@ def test_unbiased_and_growing_with_the_difference() -> None:
 
 
 def test_score_over_clips_is_the_estimate_over_all_frames() -> None:
-    metric = KID("embedded", Weights())
+    metric = KID(Setup("embedded", Weights()))
     found = clip_features(12, 0.5)
     rows = [np.concatenate([m.features[s] for m in found if m.features]) for s in ("generated", "reference")]
     score = metric.aggregate(found[::-1])

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torchvision
 
+from harness.contracts import Setup
 from harness.types import BadInput, Unscorable
 from harness.weights import Weights
 from metrics.features import lpips_net
@@ -28,7 +29,7 @@ def random_alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def embedded() -> LPIPS:
-    return LPIPS("embedded", Weights())
+    return LPIPS(Setup("embedded", Weights()))
 
 
 def to_peer(frames: np.ndarray) -> torch.Tensor:
@@ -48,7 +49,7 @@ def test_identity_symmetry_and_monotonicity(embedded: LPIPS) -> None:
 def test_reference_equals_lpips(random_alexnet: Path, size: int) -> None:
     lpips = pytest.importorskip("lpips")
     real, fake = moving_frames(4, size), noisy(moving_frames(4, size), 15)
-    metric = LPIPS("reference", Weights(random_alexnet, allow_unverified=True))
+    metric = LPIPS(Setup("reference", Weights(random_alexnet, allow_unverified=True)))
     peer = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = torchvision.models.alexnet(weights=None).features
     state = torch.load(random_alexnet / "alexnet-owt-7be5be79.pth", weights_only=True)
@@ -97,7 +98,7 @@ def test_embedded_takes_every_fifth_frame(embedded: LPIPS) -> None:
 
 def test_cards_tell_backbones_apart_and_mark_unverified_files(embedded: LPIPS, random_alexnet: Path) -> None:
     assert (embedded.card.title, embedded.card.comparable) == ("ST-LPIPS(alex)", False)
-    reference = LPIPS("reference", Weights(random_alexnet, allow_unverified=True)).card
+    reference = LPIPS(Setup("reference", Weights(random_alexnet, allow_unverified=True))).card
     assert reference.title == "LPIPS(alex)"
     assert not reference.comparable and "unverified" in reference.backbone
 
@@ -106,7 +107,7 @@ def test_reference_without_its_file_is_bad_input(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("HARNESS_WEIGHTS", raising=False)
     with pytest.raises(BadInput, match=r"alexnet-owt-7be5be79\.pth"):
-        LPIPS("reference", Weights())
+        LPIPS(Setup("reference", Weights()))
 
 
 def test_small_and_unequal_frames_are_unscorable(embedded: LPIPS) -> None:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from harness.contracts import Setup
 from harness.types import Unscorable
 from harness.weights import Weights
 from metrics.psnr import PSNR, frame_psnr
 from tests.metrics.frames import moving_frames, noisy, pair
 
-METRIC = PSNR("embedded", Weights())
+METRIC = PSNR(Setup("embedded", Weights()))
 
 
 def test_closed_form_and_no_wrap_around() -> None:

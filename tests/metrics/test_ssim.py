@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from harness.contracts import Setup
 from harness.types import Unscorable
 from harness.weights import Weights
 from metrics.ssim import SSIM, frame_ssim
 from tests.metrics.frames import moving_frames, noisy, pair
 
-METRIC = SSIM("embedded", Weights())
+METRIC = SSIM(Setup("embedded", Weights()))
 
 
 def test_identity_symmetry_and_range() -> None:

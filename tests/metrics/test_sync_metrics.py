@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.contracts import Setup
 from harness.types import Clip, Measurement, Pair, Unscorable
 from harness.weights import Weights
 from metrics.av_offset import AVOffset
@@ -35,7 +36,7 @@ def test_the_three_metrics_read_one_pass(clip: Clip, monkeypatch: pytest.MonkeyP
     pair = pair_of(clip)
     weights = Weights()
     confidence, distance, offset = (
-        metric("embedded", weights).measure(pair) for metric in (LSEConfidence, LSEDistance, AVOffset)
+        metric(Setup("embedded", weights)).measure(pair) for metric in (LSEConfidence, LSEDistance, AVOffset)
     )
     assert passes == [35]
     assert confidence.value is not None and confidence.value >= 0
@@ -49,11 +50,11 @@ def test_a_clip_without_sound_is_unscorable_in_all_three(clip: Clip) -> None:
     pair = pair_of(Clip(clip.frames, None))
     for metric in (LSEConfidence, LSEDistance, AVOffset):
         with pytest.raises(Unscorable, match="no sound track"):
-            metric("embedded", Weights()).measure(pair)
+            metric(Setup("embedded", Weights())).measure(pair)
 
 
 def test_the_aggregate_counts_what_is_unscored() -> None:
-    score = AVOffset("embedded", Weights()).aggregate(
+    score = AVOffset(Setup("embedded", Weights())).aggregate(
         [
             Measurement("a", value=2.0),
             Measurement("b", value=-1.0),
@@ -64,12 +65,12 @@ def test_the_aggregate_counts_what_is_unscored() -> None:
 
 
 def test_cards_tell_the_backbones_apart(tmp_path: Path) -> None:
-    card = LSEConfidence("embedded", Weights()).card
+    card = LSEConfidence(Setup("embedded", Weights())).card
     assert (card.comparable, card.domain, card.family, card.needs_audio) == (
         False,
         "embedded-corpus",
         "sync",
         True,
     )
-    assert LSEDistance("embedded", Weights()).card.higher_is_better is False
-    assert AVOffset("embedded", Weights()).card.higher_is_better is None
+    assert LSEDistance(Setup("embedded", Weights())).card.higher_is_better is False
+    assert AVOffset(Setup("embedded", Weights())).card.higher_is_better is None
