@@ -12,7 +12,7 @@ Clips below 25 frames are refused and those below 100 carry a caveat; the publis
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 from typing import Any, Literal, Protocol
@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import MFCC_PER_FRAME, mfcc
-from harness.contracts import LSEProtocol, Setup
+from harness.contracts import Setup
 from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Clip, Frames, Pair, Unscorable
 from metrics.features.kept import instrument, kept
-from metrics.features.sync_streams import Streams, decoded, whole_frames
+from metrics.features.sync_protocols import NamedProtocol, load_protocol
 
 WINDOW = 5
 MFCC_WINDOW = WINDOW * MFCC_PER_FRAME
@@ -55,8 +55,8 @@ class SyncScore:
 
     distance: LSE-D, the smallest mean distance over shifts; confidence: LSE-C, the median over shifts less
     that. offset: frames of 40 ms by which the audio leads the video. unshifted: the mean distance at offset
-    0. windows: how many were averaged. tracks: how many face tracks these are means over, where faces were
-    tracked.
+    0. windows: how many were averaged. tracks: over how many of a clip's face tracks these are means; 1
+    also where no faces are looked for.
     """
 
     distance: float
@@ -64,7 +64,7 @@ class SyncScore:
     offset: float
     unshifted: float
     windows: int
-    tracks: int | None = None
+    tracks: int = 1
 
     @property
     def caveat(self) -> str | None:
@@ -74,7 +74,7 @@ class SyncScore:
             notes.append(f"no peak within {MAX_SHIFT} frames")
         if self.windows + WINDOW < FEW_FRAMES:
             notes.append(f"short: {self.windows} windows")
-        if self.tracks is not None and self.tracks > 1:
+        if self.tracks > 1:
             notes.append(f"mean over {self.tracks} face tracks")
         return "; ".join(notes) or None
 
@@ -153,15 +153,19 @@ def sync_score(clip: Clip, backbone: SyncBackbone, keep: Keep = compute_now) -> 
     return score_distances(shift_distances(video, audio[:windows]), windows)
 
 
-def mean_of_tracks(scores: Sequence[SyncScore]) -> SyncScore:
-    """Return the mean over a clip's face tracks, each number by itself; windows are those of all tracks."""
+def mean_of_tracks(scores: Sequence[SyncScore], whole_offset: bool = False) -> SyncScore:
+    """Return the mean over a clip's face tracks, each number by itself; windows are those of all tracks.
+
+    whole_offset: the mean offset loses its fraction, as LatentSync prints it.
+    """
+    offset = fmean(score.offset for score in scores)
     return SyncScore(
         fmean(score.distance for score in scores),
         fmean(score.confidence for score in scores),
-        fmean(score.offset for score in scores),
+        int(offset) if whole_offset else offset,
         fmean(score.unshifted for score in scores),
         sum(score.windows for score in scores),
-        tracks=len(scores),
+        len(scores),
     )
 
 
@@ -170,14 +174,17 @@ class NamedSync:
     """A loaded backbone and protocol with what a card says of them; `key` names both in the store."""
 
     backbone: SyncBackbone
-    streams: Streams
+    protocol: NamedProtocol
     key: str
     label: str
-    protocol: str
     paper: str
     domain: Literal["any", "embedded-corpus"]
     comparable: bool
-    tracked: bool = False
+
+    @property
+    def variant(self) -> str:
+        """What a card shows of the protocol."""
+        return f"{self.protocol.name}: {self.protocol.describes}; >= {MIN_FRAMES} frames"
 
     def score(self, pair: Pair) -> SyncScore:
         """Return the generated clip's score, computed once for all metrics of the family.
@@ -192,19 +199,19 @@ class NamedSync:
     def _outcome(self, pair: Pair) -> SyncScore | str:
         """The score, or why there is none: a failure is found once, too."""
         try:
-            parts = self.streams(pair.generated)
-            scores = [self._part_score(pair, index, part) for index, part in enumerate(parts)]
+            streams = self.protocol.streams(pair.generated)
+            scores = [self._stream_score(pair, index, stream) for index, stream in enumerate(streams)]
         except Unscorable as reason:
             return str(reason)
-        return mean_of_tracks(scores) if self.tracked else scores[0]
+        return mean_of_tracks(scores, self.protocol.whole_offset)
 
-    def _part_score(self, pair: Pair, index: int, part: Clip) -> SyncScore:
+    def _stream_score(self, pair: Pair, index: int, stream: Clip) -> SyncScore:
         def keep(
             side: Literal["generated", "sound"], content: NDArray[Any], compute: Callable[[], Float32]
         ) -> Float32:
             return kept(pair, side, f"{self.key}/{index}", content, compute)
 
-        return sync_score(part, self.backbone, keep)
+        return sync_score(stream, self.backbone, keep)
 
 
 @lru_cache(maxsize=1)
@@ -219,19 +226,16 @@ def load_sync(setup: Setup) -> NamedSync:
 def _reference(setup: Setup) -> NamedSync:
     from metrics.features.syncnet import SyncNetBackbone
 
-    weights = setup.weights
-    protocol = setup.lse_protocol or "wav2lip-lrs"
-    streams, described = _PROTOCOLS[protocol]
+    weights, protocol = setup.weights, load_protocol(setup.lse_protocol or "wav2lip-lrs", setup.weights)
     return NamedSync(
         SyncNetBackbone(weights.state_dict("syncnet-v2")),
-        streams,
-        f"{instrument('syncnet', weights, 'syncnet-v2')}/{protocol}",
+        protocol,
+        f"{instrument('syncnet', weights, 'syncnet-v2')}/{protocol.name}",
         weights.label("syncnet_v2", "syncnet-v2"),
-        f"{protocol}: {described}; >= {MIN_FRAMES} frames",
         "Prajwal et al., A Lip Sync Expert Is All You Need, ACM Multimedia 2020",
         domain="any",
-        # Without the JPEG files of the published protocols distances move by about a percent.
-        comparable="syncnet-v2" not in weights.unverified and protocol != "decoded",
+        comparable=protocol.published
+        and not weights.unverified.intersection({"syncnet-v2", *protocol.weights}),
     )
 
 
@@ -245,17 +249,10 @@ def _embedded(setup: Setup) -> NamedSync:
 
     return NamedSync(
         SyncJudge.load(),
-        decoded,
+        replace(load_protocol("decoded", setup.weights), describes="lower half of 64x64 crops"),
         instrument("sync-judge", setup.weights),
         "sync-judge",
-        f"decoded: SyncNet's distances, lower half of 64x64 crops; >= {MIN_FRAMES} frames",
         "this project; distances after Chung and Zisserman, ACCV Workshops 2016",
         domain="embedded-corpus",
         comparable=False,
     )
-
-
-_PROTOCOLS: dict[LSEProtocol, tuple[Streams, str]] = {
-    "decoded": (decoded, "frames as decoded here, whole, 224x224"),
-    "wav2lip-lrs": (whole_frames, "whole frame 224x224, JPEG by ffmpeg"),
-}

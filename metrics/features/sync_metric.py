@@ -33,7 +33,7 @@ class SyncMetric:
             higher_is_better=self.higher_is_better,
             range=self.range,
             backbone=self.sync.label,
-            variant=self.sync.protocol + self.remark,
+            variant=self.sync.variant + self.remark,
             paper=self.sync.paper,
             comparable=self.sync.comparable,
             family="sync",

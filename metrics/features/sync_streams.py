@@ -15,16 +15,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from harness.types import FPS, SAMPLE_RATE, Clip, Unscorable
 
 SIDE = 224
+Frame = NDArray[np.uint8]
 Streams = Callable[[Clip], Sequence[Clip]]
 """From a clip to what the network is shown: one clip, or one for each face track, (T, H, W, 3) RGB."""
 
 # What `-async 1` of the published scripts means: sound starts with the file's clock, gaps are filled.
-_SOUND = ["-vn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-acodec", "pcm_s16le"]
+SOUND = ["-vn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-acodec", "pcm_s16le"]
 KEEP_TIME = ["-af", "aresample=async=1:first_pts=0"]
 
 
@@ -46,9 +48,11 @@ def private_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def source_file(clip: Clip) -> Path:
-    """Return the file that the clip was decoded from; Unscorable where there is none."""
+    """Return the file that the clip was decoded from; Unscorable where there is none, or no sound in it."""
     if clip.path is None:
         raise Unscorable("this LSE protocol decodes the clip's own file, and the clip has none (Clip.path)")
+    if clip.audio is None:
+        raise Unscorable("no sound track")
     return clip.path.resolve()
 
 
@@ -60,17 +64,26 @@ def dumped(source: Path, folder: Path) -> Clip:
 
 def dump(source: Path, folder: Path) -> None:
     """Write audio.wav and 000001.jpg, 000002.jpg, ... as SyncNet's published evaluation reads them."""
-    ffmpeg("-i", source, *_SOUND, *KEEP_TIME, folder / "audio.wav")
+    ffmpeg("-i", source, *SOUND, *KEEP_TIME, folder / "audio.wav")
     ffmpeg("-i", source, "-r", FPS, "-threads", 1, "-f", "image2", folder / "%06d.jpg")
 
 
 def read_dump(folder: Path) -> Clip:
     """Return what `dump` wrote, each whole frame resized to 224x224."""
-    pictures = [cv2.resize(cv2.imread(str(path)), (SIDE, SIDE)) for path in sorted(folder.glob("*.jpg"))]
+    paths = sorted(folder.glob("*.jpg"))
+    pictures = [cv2.cvtColor(cv2.resize(read_picture(p), (SIDE, SIDE)), cv2.COLOR_BGR2RGB) for p in paths]
     if not pictures:
         raise Unscorable("ffmpeg found no picture in the file")
     samples = wavfile.read(folder / "audio.wav")[1]
-    return Clip(np.stack(pictures)[..., ::-1], (samples / 32768).astype(np.float32))
+    return Clip(np.stack(pictures), (samples / 32768).astype(np.float32))
+
+
+def read_picture(path: Path) -> Frame:
+    """Return (H, W, 3) uint8 BGR; Unscorable for a file that is no picture."""
+    picture: Frame | None = cv2.imread(str(path))
+    if picture is None:
+        raise Unscorable(f"{path.name} of the dumped frames cannot be read")
+    return picture
 
 
 def ffmpeg(*arguments: str | int | Path) -> None:
