@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,15 @@ def dumped(source: Path, folder: Path) -> Clip:
 def dump(source: Path, folder: Path) -> None:
     """Write audio.wav and 000001.jpg, 000002.jpg, ... as SyncNet's published evaluation reads them."""
     ffmpeg("-i", source, *SOUND, *KEEP_TIME, folder / "audio.wav")
-    ffmpeg("-i", source, "-r", FPS, "-threads", 1, "-f", "image2", folder / "%06d.jpg")
+    ffmpeg("-i", source, *_to_25_frames(source), "-threads", 1, "-f", "image2", folder / "%06d.jpg")
+
+
+def _to_25_frames(source: Path) -> list[str]:
+    """Options for a file of another frame rate; none for 25 frames/s, as in the published script."""
+    with av.open(str(source), metadata_errors="replace") as container:
+        rates = [stream.guessed_rate for stream in container.streams.video]
+    # A filter, not `-r`, by which pictures of 60 frames/s come up to 1.5 frames after their sound.
+    return [] if rates == [FPS] else ["-vf", f"fps={FPS}"]
 
 
 def read_dump(folder: Path) -> Clip:
