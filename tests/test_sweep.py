@@ -14,7 +14,7 @@ from harness import config, results, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
-from harness.record import Record
+from harness.record import Record, about_sweep
 from harness.store import Store
 from harness.trials import run_in_process
 from harness.types import BadInput
@@ -47,7 +47,7 @@ def yaml(folder: Path, root: Path, reader: str = "crema_d") -> Path:
 def run(path: Path, out: Path, resume: bool = False) -> Record:
     chosen = config.load(path)
     out.mkdir(parents=True, exist_ok=True)
-    record = Record.begin(chosen, out, ["test"], resume)
+    record = Record.begin(out, about_sweep(chosen), ["test"], resume)
     Run(chosen, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
     return record
 
