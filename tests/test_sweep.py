@@ -166,6 +166,7 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path, capsys: pytest
 def test_an_earlier_run_is_kept_aside(tmp_path: Path, corpus: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.csv").write_text("precious")
+    (tmp_path / "out" / "run.json").write_text("{}")
     bad = yaml(tmp_path, Path("/nowhere"))
     assert sweep.main([str(bad), "--out", str(tmp_path / "out"), "--workers", "2"]) == 2
     assert (tmp_path / "out.1" / "results.csv").read_text() == "precious"
