@@ -6,14 +6,12 @@ from pathlib import Path
 from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
-from reports.rank import CONTROLS, SPEED, Board, Row
+from reports.rank import CONTROLS, SPEED, Board, Row, is_out_of_domain
 from reports.words import duration, params, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
 OUT_OF_DOMAIN = "out of domain"
-
-_EMBEDDED_CORPUS = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,6 @@ def marks(run: Run, card: MetricCard) -> list[str]:
     """Return the marks that a metric's column carries on this run's corpus."""
     found = [] if card.comparable else [NOT_COMPARABLE]
     return [*found, OUT_OF_DOMAIN] if is_out_of_domain(run, card) else found
-
-
-def is_out_of_domain(run: Run, card: MetricCard) -> bool:
-    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
-    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
 
 
 def notes(run: Run, board: Board) -> list[Note]:
@@ -114,7 +107,7 @@ def partial(run: Run, board: Board) -> str | None:
 def _rule(board: Board) -> list[Note]:
     names = ", ".join(card.title for card in board.ranked_by)
     speed = next((c.title for c in board.columns if c.name == SPEED), None)
-    unranked = [c.title for c in board.columns if c.higher_is_better is None]
+    unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name != SPEED]
     shown = [*([speed] if speed else []), *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
     return [
@@ -170,7 +163,10 @@ def _out_of_domain(run: Run, board: Board) -> list[Note]:
     names = [title(c) for c in board.columns if is_out_of_domain(run, c)]
     if not names:
         return []
-    text = f"The judge was trained on the embedded corpus only, this run is on another: {', '.join(names)}."
+    text = (
+        "The judge was trained on the embedded corpus only and this run is on other footage: the value may "
+        f"mean nothing, and is not ranked: {', '.join(names)}."
+    )
     return [Note(OUT_OF_DOMAIN, text)]
 
 
