@@ -138,6 +138,15 @@ def _without_value(board: Board) -> list[Note]:
 
 
 def _related(board: Board) -> list[Note]:
+    unknown = [row.name for row in board.competing if row.card.trained_against is None]
+    if unknown:
+        return [
+            Note(
+                "",
+                f"What {', '.join(unknown)} trained against is not known here: a method that trained against "
+                "a relative of a judge (a sync expert, an emotion or a perceptual network) may flatter it.",
+            )
+        ]
     cells = [c for row in board.competing for c in row.cells.values()]
     if not any(c.related for c in cells):
         return []

@@ -170,7 +170,7 @@ def _rows(run: Run) -> list[Row]:
                 high=line["ci_high"],
                 n=int(line["n"]),
                 unscored=int(line["n_unscored"]),
-                related=run.record.metrics[line["metric"]].family in card.trained_against,
+                related=run.record.metrics[line["metric"]].family in (card.trained_against or ()),
                 reason=line["reason"],
                 detail=line["detail"],
             )
