@@ -108,10 +108,24 @@ def track(images: Iterable[NDArray[np.uint8]], detect: Detector, chosen: Policy,
     last: Landmarks | None = None
     for image in images:
         faces = detect(image)
-        face = _largest(faces) if last is None else _nearest(faces, last)
-        found.append(face)
-        last = face if face is not None else last
+        index = largest(faces) if last is None else nearest(faces, last)
+        found.append(None if index is None else faces[index])
+        last = last if index is None else faces[index]
     return _bridged(found, chosen.longest_gap, where)
+
+
+def largest(faces: Sequence[Landmarks]) -> int | None:
+    """Return which of a picture's faces, (points, 2) each, spans the largest box; None without one."""
+    areas = [float(np.prod(np.ptp(face, axis=0))) for face in faces]
+    return int(np.argmax(areas)) if areas else None
+
+
+def nearest(faces: Sequence[Landmarks], last: Landmarks) -> int | None:
+    """Return which face's centre is nearest to the last one's, if it is within that one's width."""
+    distance = [float(np.linalg.norm(face.mean(axis=0) - last.mean(axis=0))) for face in faces]
+    if not distance or min(distance) > float(np.ptp(last[:, 0])):
+        return None
+    return int(np.argmin(distance))
 
 
 def crop_boxes(landmarks: Landmarks, chosen: Policy) -> NDArray[np.float64]:
@@ -177,18 +191,6 @@ def full_face_mask(landmarks: Landmarks, size: int) -> NDArray[np.bool_]:
 def _pixels(face: Sequence[Any], width: int, height: int) -> Landmarks:
     points = [(face[i].x * width, face[i].y * height) for i in MESH_TO_68]
     return np.array(points, np.float32) - np.float32(0.5)
-
-
-def _largest(faces: list[Landmarks]) -> Landmarks | None:
-    return max(faces, key=lambda f: float(np.prod(np.ptp(f, axis=0))), default=None)
-
-
-def _nearest(faces: list[Landmarks], last: Landmarks) -> Landmarks | None:
-    """The face whose centre is nearest to the last one's, if it is within that one's width."""
-    distance = [float(np.linalg.norm(f.mean(axis=0) - last.mean(axis=0))) for f in faces]
-    if not distance or min(distance) > float(np.ptp(last[:, 0])):
-        return None
-    return faces[int(np.argmin(distance))]
 
 
 def _bridged(found: list[Landmarks | None], longest_gap: int, where: Path) -> Landmarks:
