@@ -54,10 +54,17 @@ def as_input(frames: Frames) -> Tensor:
     return torch.from_numpy(resized(frames, SIDE)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def require_square(frames: Frames) -> None:
+    """Raise Unscorable where frames are not square: they are no face crops, which is all that a judge reads."""
+    height, width = frames.shape[1:3]
+    if height != width:
+        raise Unscorable(
+            f"frames of {width}x{height} are no square face crops; face policy face-v1 makes them"
+        )
+
+
 @torch.inference_mode()
 def judge_frames(net: nn.Module, frames: Frames) -> Float32:
     """Return (T, outputs) of square (T, S, S, 3) uint8 RGB frames; Unscorable when they are not square."""
-    height, width = frames.shape[1:3]
-    if height != width:
-        raise Unscorable(f"frames of {width}x{height} are no square face crops, which embedded judges read")
+    require_square(frames)
     return torch.cat([net(part) for part in torch.split(as_input(frames), _CHUNK)]).numpy()

@@ -145,6 +145,9 @@ def test_reference_network_reads_a_real_face(shared: Path) -> None:
     assert (metric.card.title, metric.card.backbone) == ("EmoAcc-fer7", "mini-XCEPTION")
     assert set(LABELS) >= {"happy", "surprise"}
     assert (measured.value, measured.detail) == (100.0, "disgust")
+    wide = Clip(prepared.frames[:2, :64], None)
+    with pytest.raises(Unscorable, match="128x64 are no square face crops; face policy face-v1"):
+        metric.measure(Pair("wide", wide, wide, emotion="disgust"))
 
 
 def test_a_keras_file_of_another_network_is_refused(tmp_path: Path) -> None:
