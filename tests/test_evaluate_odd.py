@@ -15,6 +15,7 @@ from tests.metrics.frames import moving_frames
 from tests.test_evaluate import per_clip, scored
 
 SIDE, LENGTH = 64, 50
+METRICS = ("psnr", "ssim", "lse_c", "fid")
 
 
 def speech(frames: int = LENGTH) -> Audio:
@@ -79,17 +80,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dimmed = (frames // 2 + 60).astype(np.uint8)
     for name, write in ODD.items():
         write(root / "mine" / name, frames)
-        recoded(
-            (root / "real" / name).with_suffix(".mkv"), (frames // 2 + 60).astype(np.uint8), pixels="bgr0"
-        )
-    scored(
-        root / "out", root / "mine", root / "real", metrics=["psnr", "ssim", "lse_c", "fid"], fid_min_frames=2
-    )
+        recoded((root / "real" / name).with_suffix(".mkv"), dimmed, pixels="bgr0")
+    scored(root / "out", root / "mine", root / "real", metrics=[*METRICS], fid_min_frames=2)
     return root / "out"
 
 
 def test_every_clip_is_scored_or_has_its_reason(out: Path) -> None:
-    for metric in ("psnr", "ssim", "lse_c", "fid"):
+    for metric in METRICS:
         rows = per_clip(out, metric)
         assert set(rows) == {Path(name).stem for name in ODD}
         for row in rows.values():
