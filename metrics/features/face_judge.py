@@ -55,7 +55,7 @@ def as_input(frames: Frames) -> Tensor:
 
 
 def require_square(frames: Frames) -> None:
-    """Raise Unscorable where frames are not square: they are no face crops, which is all that a judge reads."""
+    """Raise Unscorable where frames are not square: no face crops, which is all that a judge reads."""
     height, width = frames.shape[1:3]
     if height != width:
         raise Unscorable(
