@@ -76,7 +76,7 @@ def judge_landmarks() -> LandmarkExtractor:
 
     return LandmarkExtractor(
         label="landmark-judge",
-        title="LMD-68 [landmark-judge]",
+        title="LMD-68",
         variant=f"68 points found by the judge to {error:.3f} eye distances (mouth: {len(MOUTH_68)})",
         paper="this project, trained on the embedded corpus",
         domain="embedded-corpus",

@@ -95,7 +95,7 @@ def test_places_and_pixels_are_inverse() -> None:
 
 def test_the_embedded_judge_on_speakers_drawn_now(drawn_pairs: list[Pair], drawn_samples: list[Any]) -> None:
     metric, mouth = LandmarkDistance(EMBEDDED), MouthLandmarkDistance(EMBEDDED)
-    assert metric.card.title == "LMD-68 [landmark-judge] face" and metric.card.domain == "embedded-corpus"
+    assert metric.card.title == "LMD-68 face" and metric.card.domain == "embedded-corpus"
     clip, other = drawn_pairs[0].generated, drawn_pairs[3].generated
     same, apart = Pair("same", clip, clip), Pair("apart", other, clip)
     assert metric.measure(same).value == mouth.measure(same).value == 0.0
