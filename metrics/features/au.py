@@ -1,62 +1,108 @@
-"""Action unit intensities per frame, 0..1, from two instruments that are never mixed.
+"""Action units of a clip, from three instruments that are never mixed.
 
-Embedded: `au_judge`, a regressor trained on the AUs that drew the embedded corpus. Reference: an AU proxy
-from MediaPipe's blendshapes (`blendshapes`). Neither is FACS coding by people, and 0..1 is not FACS's A..E or
-OpenFace's 0..5. A frame without a face is a row of NaN.
+Embedded: `au_judge`, a regressor trained on the AUs that drew the embedded corpus, 0..1. Reference: an AU
+proxy from MediaPipe's face mesh (`blendshapes`), 0..1. The user's own: OpenFace's CSV beside each clip
+(`openface`), 0..5. None is FACS coding by people. A frame without a face is a row of NaN, left out and
+counted.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import Backbone
-from harness.types import Frames, Pair, Unscorable
+from harness.contracts import MetricCard, Setup
+from harness.types import Pair, Unscorable
 from harness.weights import Weights
 from metrics.features.face_judge import FaceJudgeNet, judge_frames
 from metrics.features.judge_files import FOLDER, load_into, names_in
+from metrics.features.kept import Side, instrument, kept
 
 NAME = "au_judge"
-# A face that holds still shows about this much of the instruments' own noise: no movement to correlate with.
+# A face that holds still shows about this share of the scale as the instruments' own noise.
 MIN_DEVIATION = 0.01
+# A unit is present from level 1 of FACS's 5 on, where intensity is a share of the scale.
+PRESENT = 0.2
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A clip's AUs. intensity: (T, units); presence: (T, presence units), 1 or 0; NaN without a face."""
+
+    intensity: Float32
+    presence: Float32
 
 
 @dataclass(frozen=True, slots=True)
 class AUExtractor:
-    """A loaded instrument. intensities: (T, H, W, 3) uint8 RGB -> (T, len(units)) in 0..1."""
+    """An instrument: what it reads of one whole clip, and the words for its card.
+
+    read: (pair, side) -> Readings of `units` and `presence_units`. top: the intensity scale's upper end.
+    """
 
     label: str
     title: str
     variant: str
     paper: str
+    domain: Literal["any", "embedded-corpus"]
     units: tuple[str, ...]
-    intensities: Callable[[Frames], Float32]
+    presence_units: tuple[str, ...]
+    presence_rule: str
+    top: float
+    read: Callable[[Pair, Side], Readings]
 
-    def of_pair(self, pair: Pair) -> "PairedUnits":
-        """Return both clips' intensities over the frames where both show a face, computed once a pair.
+    @property
+    def min_deviation(self) -> float:
+        """The standard deviation over time below which a unit holds still."""
+        return MIN_DEVIATION * self.top
 
-        Raises Unscorable when no frame does.
-        """
-        return pair.once(("au", self.label), lambda: self._paired(pair))
+    def intensities(self, pair: Pair) -> "PairedUnits":
+        """Return both clips' intensities where both show a face; Unscorable when no frame does."""
+        generated, reference = self._readings(pair, "generated"), self._readings(pair, "reference")
+        return paired(generated.intensity[: pair.length], reference.intensity[: pair.length])
 
-    def _paired(self, pair: Pair) -> "PairedUnits":
-        generated, reference = (
-            self.intensities(clip.frames[: pair.length]) for clip in (pair.generated, pair.reference)
+    def presences(self, pair: Pair) -> "PairedUnits":
+        """Return both clips' presences where both show a face; Unscorable when no frame does."""
+        generated, reference = self._readings(pair, "generated"), self._readings(pair, "reference")
+        return paired(generated.presence[: pair.length], reference.presence[: pair.length])
+
+    def card(
+        self,
+        name: str,
+        suffix: str,
+        rule: str,
+        values: tuple[float, float],
+        higher_is_better: bool = True,
+        min_frames: int = 1,
+    ) -> MetricCard:
+        """Return the card of a metric on this instrument; `values` is the metric's range."""
+        return MetricCard(
+            name=name,
+            title=f"{self.title} {suffix}",
+            unit="",
+            higher_is_better=higher_is_better,
+            range=values,
+            backbone=self.label,
+            variant=f"{self.variant}; {rule}",
+            paper=self.paper,
+            comparable=False,
+            family="au",
+            domain=self.domain,
+            min_frames=min_frames,
         )
-        found = ~(np.isnan(generated).any(axis=1) | np.isnan(reference).any(axis=1))
-        if not found.any():
-            raise Unscorable(f"no face in both clips in any of {pair.length} frames")
-        return PairedUnits(generated[found], reference[found], int((~found).sum()))
+
+    def _readings(self, pair: Pair, side: Side) -> Readings:
+        return pair.once(("au", self.label, side), lambda: self.read(pair, side))
 
 
 @dataclass(frozen=True, slots=True)
 class PairedUnits:
-    """generated, reference: (n, units) intensities of the same n frames; missing: frames without a face."""
+    """generated, reference: (n, units) of the same n frames; missing: frames without a face in both."""
 
     generated: Float32
     reference: Float32
@@ -68,35 +114,49 @@ class PairedUnits:
         return f"{self.missing} frames without a face left out" if self.missing else None
 
 
-def mean_absolute_error(generated: Float32, reference: Float32) -> float:
-    """Return the mean of |difference| over frames and units of two (n, units) arrays."""
-    return float(np.abs(generated.astype(np.float64) - reference).mean())
+def paired(generated: Float32, reference: Float32) -> PairedUnits:
+    """Keep the frames of two (T, units) arrays that both have; Unscorable when there is none."""
+    found = ~np.isnan(generated + reference).any(axis=1)
+    if not found.any():
+        raise Unscorable(f"no face in both clips in any of {len(found)} frames")
+    return PairedUnits(generated[found], reference[found], int((~found).sum()))
 
 
-def correlations(generated: Float32, reference: Float32) -> Float64:
-    """Return (units,) Pearson's r over time; NaN where either side's standard deviation is below 0.01."""
-    a = generated.astype(np.float64) - generated.mean(axis=0, dtype=np.float64)
-    b = reference.astype(np.float64) - reference.mean(axis=0, dtype=np.float64)
-    deviation_a, deviation_b = np.sqrt((a * a).mean(axis=0)), np.sqrt((b * b).mean(axis=0))
-    moving = (deviation_a >= MIN_DEVIATION) & (deviation_b >= MIN_DEVIATION)
-    products = np.where(moving, deviation_a * deviation_b, 1.0)
-    return np.where(moving, (a * b).mean(axis=0) / products, np.nan)
+def require_faces(units: PairedUnits, minimum: int) -> PairedUnits:
+    """Return `units`; Unscorable, with both numbers, when they are of fewer than `minimum` frames."""
+    if len(units.generated) < minimum:
+        raise Unscorable(f"{len(units.generated)} frames with a face in both clips, fewer than {minimum}")
+    return units
 
 
-def load_au(backbone: Backbone, weights: Weights) -> AUExtractor:
+def load_au(setup: Setup) -> AUExtractor:
     """Load the instrument asked for. BadInput when its weights are missing or not genuine."""
-    if backbone == "reference":
-        from metrics.features.blendshapes import UNITS, load_blendshapes
+    if setup.openface:
+        from metrics.features.openface import openface_au
 
-        return AUExtractor(
-            weights.label("MediaPipe blendshapes", "face-landmarker"),
-            "AU-proxy",
-            f"{len(UNITS)} AUs of 0..1 blendshapes, frames upscaled to 256 px; AU6, 9, 29, 34 not measurable",
-            "MediaPipe FaceLandmarker blendshapes; AU map after py-feat's AU reference",
-            tuple(UNITS),
-            load_blendshapes(weights.path("face-landmarker")),
-        )
-    return embedded_au()
+        return openface_au()
+    return mesh_au(setup.weights) if setup.backbone == "reference" else embedded_au()
+
+
+def mesh_au(weights: Weights) -> AUExtractor:
+    """Load the AU proxy from MediaPipe's face mesh; BadInput when its file is missing or not genuine."""
+    from metrics.features.blendshapes import DEAD, UNITS, units_of
+    from metrics.features.face_mesh import WEIGHTS, FaceMesh
+
+    mesh = FaceMesh(weights)
+    return AUExtractor(
+        label=weights.label("MediaPipe blendshapes", WEIGHTS),
+        title="AU-proxy",
+        variant=f"{len(UNITS)} AUs of 0..1 blendshapes, AU25 as lip gap / eye distance, frames upscaled to "
+        f"256 px; not measurable: {', '.join(DEAD)}",
+        paper="MediaPipe FaceLandmarker blendshapes; AU map after py-feat's AU reference",
+        domain="any",
+        units=UNITS,
+        presence_units=UNITS,
+        presence_rule=f"present from {PRESENT} on",
+        top=1.0,
+        read=lambda pair, side: with_presence(units_of(mesh.of_clip(pair, side))),
+    )
 
 
 def embedded_au(folder: Path = FOLDER) -> AUExtractor:
@@ -104,14 +164,30 @@ def embedded_au(folder: Path = FOLDER) -> AUExtractor:
     units = names_in(NAME, folder)
     net = FaceJudgeNet(len(units))
     load_into(net, NAME, folder)
+    key = instrument(NAME, Weights())
+
+    def read(pair: Pair, side: Side) -> Readings:
+        frames = (pair.reference if side == "reference" else pair.generated).frames
+        return with_presence(kept(pair, side, key, frames, lambda: sigmoid(judge_frames(net, frames))))
+
     return AUExtractor(
-        "au-judge",
-        "AU",
-        f"{len(units)} AUs of 0..1, RGB 64x64 of the whole crop",
-        "this project, trained on the embedded corpus",
-        units,
-        lambda frames: sigmoid(judge_frames(net, frames)),
+        label="au-judge",
+        title="AU",
+        variant=f"{len(units)} AUs of 0..1, RGB 64x64 of the whole crop",
+        paper="this project, trained on the embedded corpus",
+        domain="embedded-corpus",
+        units=units,
+        presence_units=units,
+        presence_rule=f"present from {PRESENT} on",
+        top=1.0,
+        read=read,
     )
+
+
+def with_presence(intensity: Float32) -> Readings:
+    """Return 0..1 intensities with the presences that PRESENT makes of them; NaN stays NaN."""
+    present = np.where(np.isnan(intensity), np.nan, intensity >= PRESENT).astype(np.float32)
+    return Readings(intensity, present)
 
 
 def sigmoid(logits: Float32) -> Float32:

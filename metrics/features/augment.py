@@ -19,7 +19,26 @@ TURN = 0.06
 
 def augment(pixels: Tensor, side: int, generator: Generator, strength: float = 1.0) -> Tensor:
     """Return (B, T, 3, side, side) float32 in -1..1 of (B, T, 3, S, S) uint8; strength: 0..1."""
-    frames = _framed(pixels.float() / 255, side, generator, strength)
+    theta = _drawn_views(len(pixels), generator, strength)
+    return _spoilt(_framed(pixels.float() / 255, side, theta), generator, strength)
+
+
+def augment_with_points(
+    pixels: Tensor, points: Tensor, side: int, generator: Generator, strength: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return pictures as `augment` does, where (B, P, 2) points went, and which were mirrored.
+
+    Points are in units of half a side from the picture's middle, right and down, before and after.
+    mirrored: (B,) bool; what was a left eye is then seen as a right one, at the same place in the list.
+    """
+    theta = _drawn_views(len(pixels), generator, strength)
+    frames = _spoilt(_framed(pixels.float() / 255, side, theta), generator, strength)
+    # theta says where in the old picture a place of the new one comes from.
+    moved = torch.linalg.solve(theta[:, :, :2], (points - theta[:, :, 2][:, None]).transpose(1, 2))
+    return frames, moved.transpose(1, 2), torch.linalg.det(theta[:, :, :2]) < 0
+
+
+def _spoilt(frames: Tensor, generator: Generator, strength: float) -> Tensor:
     frames = _lit(frames, generator, strength)
     if _chance(0.5 * strength, generator):
         frames = _blurred(frames, generator)
@@ -30,9 +49,8 @@ def augment(pixels: Tensor, side: int, generator: Generator, strength: float = 1
     return frames.clamp(0, 1) * 2 - 1
 
 
-def _framed(frames: Tensor, side: int, generator: Generator, strength: float) -> Tensor:
-    """Zoom, shift, turn and, half of the time, mirror."""
-    batch, length = frames.shape[:2]
+def _drawn_views(batch: int, generator: Generator, strength: float) -> Tensor:
+    """Zoom, shift, turn and, half of the time, mirror: (B, 2, 3) from new places to old ones."""
     zoom = 1 + strength * _uniform(batch, *ZOOM, generator)
     turn = strength * _uniform(batch, -TURN, TURN, generator)
     mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
@@ -40,8 +58,13 @@ def _framed(frames: Tensor, side: int, generator: Generator, strength: float) ->
     right, down = (2 * strength * _uniform(batch, -SHIFT, SHIFT, generator) for _ in range(2))
     rows = [turn.cos() / zoom * mirror, -turn.sin() / zoom, right]
     rows += [turn.sin() / zoom * mirror, turn.cos() / zoom, down]
-    theta = torch.stack(rows, 1).view(batch, 2, 3).repeat_interleave(length, 0)
-    grid = functional.affine_grid(theta, [batch * length, 3, side, side], align_corners=False)
+    return torch.stack(rows, 1).view(batch, 2, 3)
+
+
+def _framed(frames: Tensor, side: int, theta: Tensor) -> Tensor:
+    batch, length = frames.shape[:2]
+    views = theta.repeat_interleave(length, 0)
+    grid = functional.affine_grid(views, [batch * length, 3, side, side], align_corners=False)
     moved = functional.grid_sample(frames.flatten(0, 1), grid, padding_mode="border", align_corners=False)
     return moved.view(batch, length, 3, side, side)
 

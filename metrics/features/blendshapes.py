@@ -1,23 +1,22 @@
-"""AU proxy from MediaPipe FaceLandmarker's blendshapes: which shapes stand for which action unit.
+"""AU proxy from MediaPipe's face mesh: which blendshapes stand for which action unit.
 
 The map follows py-feat's AU reference (cosanlab/py-feat, docs/pages/au_reference.md), approximate by its own
-word; left and right are averaged. Left out: shapes that the model never moves (cheekSquint, noseSneer,
-jawForward, cheekPuff, so AU6, 9, 29, 34 are not measurable), AU25, which has no shape, and jaw sideways, gaze
-and eye direction codes.
+word; the shapes of a unit are averaged. AU25 has no shape: it is the gap between the inner lips as a share of
+the distance between the eyes. Not measurable, because the model never moves their shapes (cheekSquint,
+noseSneer, jawForward, cheekPuff): AU6, 9, 29, 34. A gaze's side is the person's own, as the irises of real
+clips confirm.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Frames
+from harness.faces import eye_centres
+from metrics.features.face_mesh import SHAPES, MeshPass
 
-MIN_SIDE = 256
-
-UNITS = {
+DEAD = ("AU6", "AU9", "AU29", "AU34")
+LIPS_PART = "AU25"
+INNER_LIPS = (13, 14)
+SHAPES_OF = {
     "AU1": ("browInnerUp",),
     "AU2": ("browOuterUpLeft", "browOuterUpRight"),
     "AU4": ("browDownLeft", "browDownRight"),
@@ -36,51 +35,30 @@ UNITS = {
     "AU23/24": ("mouthPressLeft", "mouthPressRight"),
     "AU26": ("jawOpen",),
     "AU28": ("mouthRollUpper", "mouthRollLower"),
+    "AU30": ("jawLeft", "jawRight"),
     "AU43/45": ("eyeBlinkLeft", "eyeBlinkRight"),
+    "AU61": ("eyeLookOutLeft", "eyeLookInRight"),
+    "AU62": ("eyeLookInLeft", "eyeLookOutRight"),
+    "AU63": ("eyeLookUpLeft", "eyeLookUpRight"),
+    "AU64": ("eyeLookDownLeft", "eyeLookDownRight"),
 }
+UNITS = (*SHAPES_OF, LIPS_PART)
 
 Float32 = NDArray[np.float32]
 
 
-def units_of(shapes: dict[str, float]) -> list[float]:
-    """Return the AUs, in the order of UNITS, of one face's blendshapes by name."""
-    return [sum(shapes[name] for name in names) / len(names) for names in UNITS.values()]
+def units_of(found: MeshPass) -> Float32:
+    """Return (T, len(UNITS)) in 0..1; NaN rows where no face was found."""
+    shapes = [
+        found.shapes[:, [SHAPES.index(name) for name in names]].mean(axis=1) for names in SHAPES_OF.values()
+    ]
+    return np.stack([*shapes, lips_part(found)], axis=1)
 
 
-def load_blendshapes(path: Path) -> Callable[[Frames], Float32]:
-    """Return a function (T, H, W, 3) uint8 RGB -> (T, AUs) in 0..1; NaN rows where no face is found.
-
-    path: face_landmarker.task. Frames are independent pictures: no tracking carries a face over.
-    """
-    # MediaPipe takes a second to import and is needed by this backbone alone.
-    import mediapipe as mp
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(path)),
-        output_face_blendshapes=True,
-        num_faces=1,
-    )
-
-    def intensities(frames: Frames) -> Float32:
-        rows = np.full((len(frames), len(UNITS)), np.nan, np.float32)
-        # Opened for each clip, in 50 ms: left open to the interpreter's end, its closing fails.
-        with vision.FaceLandmarker.create_from_options(options) as landmarker:
-            for row, frame in zip(rows, frames, strict=True):
-                picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=upscaled(frame))
-                faces = landmarker.detect(picture).face_blendshapes
-                if faces:
-                    row[:] = units_of({shape.category_name: shape.score for shape in faces[0]})
-        return rows
-
-    return intensities
-
-
-def upscaled(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an (H, W, 3) frame with its shorter side at least 256 px: smaller faces are missed."""
-    side = min(frame.shape[:2])
-    if side >= MIN_SIDE:
-        return np.ascontiguousarray(frame)
-    scale = MIN_SIDE / side
-    bigger: NDArray[np.uint8] = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return bigger
+def lips_part(found: MeshPass) -> Float32:
+    """Return (T,) the gap between the inner lips over the distance of the eyes' centres, at most 1."""
+    upper, lower = (found.points[:, vertex] for vertex in INNER_LIPS)
+    right, left = eye_centres(found.sixty_eight).transpose(1, 0, 2)
+    gap, eyes = np.linalg.norm(upper - lower, axis=1), np.linalg.norm(left - right, axis=1)
+    share: Float32 = np.minimum(gap / np.maximum(eyes, 1e-6), 1).astype(np.float32)
+    return share

@@ -1,6 +1,6 @@
-"""The small network of the embedded emotion judge and AU judge: one 64x64 RGB frame to a row of outputs.
+"""The small network of the embedded face judges (emotion, AU, landmarks): a 64x64 RGB frame to a row.
 
-Two networks of one shape with weights of their own, trained by `train_judges` on the embedded corpus, valid
+Networks of one shape with weights of their own, trained by `train_judges` on the embedded corpus, valid
 for it alone. No detection: a frame is the face crop as prepared.
 """
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.faces import resized
-from harness.types import Frames
+from harness.types import Frames, Unscorable
 
 SIDE = 64
 _CHUNK = 64
@@ -54,7 +54,17 @@ def as_input(frames: Frames) -> Tensor:
     return torch.from_numpy(resized(frames, SIDE)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def require_square(frames: Frames) -> None:
+    """Raise Unscorable where frames are not square: no face crops, which is all that a judge reads."""
+    height, width = frames.shape[1:3]
+    if height != width:
+        raise Unscorable(
+            f"frames of {width}x{height} are no square face crops; face policy face-v1 makes them"
+        )
+
+
 @torch.inference_mode()
-def judge_frames(net: FaceJudgeNet, frames: Frames) -> Float32:
-    """Return (T, outputs) logits of square (T, S, S, 3) uint8 RGB frames."""
+def judge_frames(net: nn.Module, frames: Frames) -> Float32:
+    """Return (T, outputs) of square (T, S, S, 3) uint8 RGB frames; Unscorable when they are not square."""
+    require_square(frames)
     return torch.cat([net(part) for part in torch.split(as_input(frames), _CHUNK)]).numpy()

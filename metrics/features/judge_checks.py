@@ -8,26 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.faces import eye_centres
 from harness.media import fit_audio
 from harness.types import SAMPLES_PER_FRAME, Audio, Clip, Pair, Sample
-from metrics.features.au import correlations, embedded_au
+from metrics.features.agreement import correlations
+from metrics.features.au import embedded_au
 from metrics.features.emotion import embedded_emotion
-from metrics.features.judge_data import check_pair, truth_units
+from metrics.features.judge_data import check_pair, truth_landmarks, truth_units
 from metrics.features.judge_files import FOLDER
+from metrics.features.landmark_judge import LandmarkJudge
 from metrics.features.sync import SyncScore, sync_score
 from metrics.features.sync_judge import SyncJudge
 
 SHIFTS = (-10, -5, 0, 3, 5, 8)
 
 
-def check_judges(samples: Sequence[Sample], folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """Return each judge's figures on `samples` (of the embedded corpus), by judge."""
+def check_judge(name: str, samples: Sequence[Sample], folder: Path = FOLDER) -> dict[str, Any]:
+    """Return a judge's figures on `samples` (of the embedded corpus)."""
     pairs = [check_pair(sample) for sample in samples]
-    return {
-        "sync_judge": check_sync(pairs, samples, folder),
-        "emotion_judge": check_emotion(pairs, folder),
-        "au_judge": check_au(pairs, samples, folder),
-    }
+    if name == "sync_judge":
+        return check_sync(pairs, samples, folder)
+    if name == "emotion_judge":
+        return check_emotion(pairs, folder)
+    return (check_au if name == "au_judge" else check_landmarks)(pairs, samples, folder)
 
 
 def check_sync(pairs: Sequence[Pair], samples: Sequence[Sample], folder: Path = FOLDER) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def check_emotion(pairs: Sequence[Pair], folder: Path = FOLDER) -> dict[str, Any
     classifier = embedded_emotion(folder)
     right: dict[str, list[float]] = {}
     for pair in pairs:
-        predicted = classifier.classify(pair.generated.frames)
+        predicted = classifier.classify(pair)
         right.setdefault(str(pair.emotion), []).append(100.0 * (predicted == pair.emotion))
     everything = [value for values in right.values() for value in values]
     recall = {emotion: _mean(values) for emotion, values in sorted(right.items())}
@@ -66,9 +69,9 @@ def check_emotion(pairs: Sequence[Pair], folder: Path = FOLDER) -> dict[str, Any
 def check_au(pairs: Sequence[Pair], samples: Sequence[Sample], folder: Path = FOLDER) -> dict[str, Any]:
     """Return MAE and, over all frames of all clips, Pearson's r of each unit with the truth that drew it."""
     extractor = embedded_au(folder)
-    found = np.concatenate([extractor.intensities(pair.generated.frames) for pair in pairs])
+    found = np.concatenate([extractor.read(pair, "generated").intensity for pair in pairs])
     truth = np.concatenate([truth_units(sample)[0] for sample in samples])
-    correlation = correlations(found, truth)
+    correlation = correlations(found, truth, extractor.min_deviation)
     return {
         "clips": len(pairs),
         "mae": _mean(np.abs(found - truth)),
@@ -78,16 +81,34 @@ def check_au(pairs: Sequence[Pair], samples: Sequence[Sample], folder: Path = FO
     }
 
 
+def check_landmarks(
+    pairs: Sequence[Pair], samples: Sequence[Sample], folder: Path = FOLDER
+) -> dict[str, Any]:
+    """Return the points' mean distance from the truth that drew them, in distances of the eyes' centres.
+
+    error: as found; error_centred: of each frame's points about their own mean, as LMD sees them; jitter:
+    deviation over a clip's frames of the error of a point, what LMD cannot tell from motion.
+    """
+    judge = LandmarkJudge.load(folder)
+    rows: dict[str, list[float]] = {}
+    for pair, sample in zip(pairs, samples, strict=True):
+        truth = truth_landmarks(sample)
+        right, left = eye_centres(truth).transpose(1, 0, 2)
+        eyes = float(np.median(np.linalg.norm(left - right, axis=1)))
+        off = (judge.landmarks(pair.generated.frames) - truth) / eyes
+        for name, part in (("face", off), ("mouth", off[:, 48:])):
+            centred = part - part.mean(axis=1, keepdims=True)
+            moving = centred - centred.mean(axis=0)
+            for figure, found in (("error", part), ("error_centred", centred), ("jitter", moving)):
+                rows.setdefault(f"{name}_{figure}", []).append(float(np.linalg.norm(found, axis=2).mean()))
+    return {"clips": len(pairs), **{name: _mean(found) for name, found in rows.items()}}
+
+
 def summary(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the figures as a few readable lines."""
-    sync, emotion, au = (figures[name] for name in ("sync_judge", "emotion_judge", "au_judge"))
     return "\n".join(
-        [
-            f"sync: offset within 1 frame, by shift: {sync['offset_within_1_frame']}",
-            f"sync: LSE-C {sync['lse_c']} own, {sync['lse_c_other_sentence']} other sentence",
-            f"emotion: {emotion['accuracy']} % of {emotion['clips']} clips; {emotion['recall']}",
-            f"AU: MAE {au['mae']}; r {au['correlation']}",
-        ]
+        f"{judge}: {', '.join(f'{name} {value}' for name, value in found.items())}"
+        for judge, found in figures.items()
     )
 
 

@@ -39,7 +39,7 @@ class JudgeClip:
     """One clip of T frames.
 
     frames: (T, 72, 72, 3) uint8 RGB. mfcc: (T - 5, 13, 20). au: (T, units) 0..1, and mouth: (T, 3), those of
-    MOUTH_UNITS. emotion: index in CLASSES.
+    MOUTH_UNITS. emotion: index in CLASSES. landmarks: (T, 68, 2) pixels of the frames, iBUG-68 order.
     """
 
     frames: NDArray[np.uint8]
@@ -47,6 +47,7 @@ class JudgeClip:
     au: NDArray[np.float32]
     mouth: NDArray[np.float32]
     emotion: int
+    landmarks: NDArray[np.float32]
 
 
 def draw(spec: SynthSpec, folder: Path, workers: int) -> list[Sample]:
@@ -79,13 +80,19 @@ def truth_units(sample: Sample) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         return truth["au"], tuple(str(name) for name in truth["au_names"])
 
 
+def truth_landmarks(sample: Sample) -> NDArray[np.float32]:
+    """Return the landmarks that a clip was drawn with, (T, 68, 2) pixels at 64 px, iBUG-68 order."""
+    return _prepared(sample, CHECK_SIDE).landmarks
+
+
 def _training_clip(sample: Sample) -> JudgeClip:
     prepared = _prepared(sample, TRAINING_SIDE)
     assert prepared.audio is not None and sample.emotion is not None
     windows = mfcc_windows(prepared.audio, len(prepared.frames) - WINDOW)
     units, names = truth_units(sample)
     mouth = units[:, [names.index(name) for name in MOUTH_UNITS]]
-    return JudgeClip(prepared.frames, windows, units, mouth, CLASSES.index(sample.emotion))
+    emotion = CLASSES.index(sample.emotion)
+    return JudgeClip(prepared.frames, windows, units, mouth, emotion, prepared.landmarks)
 
 
 def _prepared(sample: Sample, side: int) -> PreparedClip:

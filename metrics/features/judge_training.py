@@ -1,4 +1,4 @@
-"""Training loops of the embedded judges: sync by InfoNCE, emotion and AU by cross-entropy.
+"""Training loops of the embedded judges: sync by InfoNCE, emotion and AU by cross-entropy, landmarks by L1.
 
 Deterministic for a seed and a number of threads. Clips come from `judge_data`, pictures pass through
 `augment`.
@@ -11,13 +11,15 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from metrics.features.augment import augment
+from metrics.features.augment import augment, augment_with_points
 from metrics.features.face_judge import SIDE, FaceJudgeNet
 from metrics.features.judge_data import CLASSES, JudgeClip
+from metrics.features.landmark_judge import LandmarkJudgeNet, from_pixels
 from metrics.features.sync import WINDOW
 from metrics.features.sync_judge import DIMENSIONS, SyncJudgeNet, lip_windows
 
 FACE_STEPS, FACE_BATCH = 800, 128
+LANDMARK_STEPS, LANDMARK_BATCH = 1000, 32
 SYNC_STEPS, SYNC_CLIPS, SYNC_RUN = 700, 12, 24
 _TEMPERATURE = 0.1
 _READING_WEIGHT = 10.0
@@ -25,6 +27,16 @@ _READING_WEIGHT = 10.0
 _STRIDE = 2
 _RAMP = 0.6
 _RATE = 3e-3
+# Which of the 68 points a point becomes when the picture is mirrored.
+MIRRORED_68 = (
+    *reversed(range(17)),
+    *reversed(range(17, 27)),
+    *range(27, 31),
+    *reversed(range(31, 36)),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+)
 
 Say = Callable[[str], None]
 
@@ -88,6 +100,30 @@ def train_au(clips: Sequence[JudgeClip], seed: int, say: Say, steps: int = FACE_
         return functional.binary_cross_entropy_with_logits(logits, intensities[chosen], weight)
 
     _train_face(net, frames, criterion, seed, steps, say)
+    return net
+
+
+def train_landmarks(
+    clips: Sequence[JudgeClip], seed: int, say: Say, steps: int = LANDMARK_STEPS
+) -> LandmarkJudgeNet:
+    """Return a regressor of the 68 points that drew each frame."""
+    torch.manual_seed(seed)
+    frames, _ = _all_frames(clips)
+    truth = [from_pixels(clip.landmarks, clip.frames.shape[1]) for clip in clips]
+    points = torch.from_numpy(np.concatenate(truth))
+    net = LandmarkJudgeNet()
+    generator = Generator().manual_seed(seed)
+    partners = torch.tensor(MIRRORED_68)
+
+    def loss(_: float) -> Tensor:
+        chosen = torch.randint(len(frames), (LANDMARK_BATCH,), generator=generator)
+        strength = float(torch.rand(1, generator=generator))
+        pixels = frames[chosen][:, None]
+        pictures, moved, mirrored = augment_with_points(pixels, points[chosen], SIDE, generator, strength)
+        wanted = torch.where(mirrored[:, None, None], moved[:, partners], moved)
+        return functional.l1_loss(net(pictures[:, 0]), wanted.flatten(1))
+
+    _optimise(net, loss, steps, say)
     return net
 
 

@@ -17,6 +17,7 @@ from harness.types import Pair
 from harness.weights import Weights
 
 Float32 = NDArray[np.float32]
+Side = Literal["generated", "reference"]
 
 
 def instrument(name: str, weights: Weights, *files: str) -> str:

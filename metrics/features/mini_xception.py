@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.types import BadInput, Frames
+from metrics.features.face_judge import require_square
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SIDE = 64
@@ -74,13 +75,14 @@ class MiniXception(nn.Module):
 
 
 def load_mini_xception(path: Path) -> Callable[[Frames], Float32]:
-    """Return a function (T, H, W, 3) uint8 RGB -> (T, 7) log-probabilities; BadInput for another file."""
+    """Return a function (T, S, S, 3) uint8 RGB -> (T, 7) log-probabilities; BadInput for another file."""
     net = MiniXception()
     net.load_state_dict(read_keras(path), strict=False)
     net.eval()
 
     @torch.inference_mode()
     def log_probabilities(frames: Frames) -> Float32:
+        require_square(frames)
         logits = torch.cat([net(part) for part in torch.split(_as_input(frames), 64)])
         return functional.log_softmax(logits, dim=1).numpy()
 

@@ -1,5 +1,6 @@
 """metrics/emotion_accuracy.py: pooling over frames, labels outside the classes, and the reference network."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,23 +11,29 @@ from numpy.typing import NDArray
 from harness.contracts import Setup
 from harness.faces import POLICIES, mediapipe_detector
 from harness.prepare import prepare
+from harness.store import Store
 from harness.types import BadInput, Clip, Frames, Measurement, Pair, Sample, Unscorable
 from harness.weights import Weights
 from metrics.emotion_accuracy import EmotionAccuracy
-from metrics.features.emotion import EmotionClassifier
+from metrics.emotion_recall import EmotionRecall, recall_interval
+from metrics.features.emotion import EmotionClassifier, reader
 from metrics.features.mini_xception import LABELS, _pool_same, read_keras
 
 
 def red_is_happy(frames: Frames) -> NDArray[np.float32]:
     """Give log-probabilities of (neutral, happy) that only the first pixel's red decides."""
     share = frames[:, 0, 0, 0].astype(np.float32) / 256 * 0.98 + 0.01
+    # Blue marks a frame without a face.
+    share[frames[:, 0, 0, 2] > 0] = np.nan
     return np.log(np.stack([1 - share, share], 1))
 
 
 @pytest.fixture
 def metric() -> EmotionAccuracy:
     made = EmotionAccuracy(Setup("embedded", Weights()))
-    made.classifier = EmotionClassifier("toy", "toy", "", "", ("neutral", "happy"), red_is_happy)
+    made.classifier = EmotionClassifier(
+        "toy", "toy", "", "", ("neutral", "happy"), "any", reader("toy", red_is_happy)
+    )
     return made
 
 
@@ -65,6 +72,60 @@ def test_the_score_is_a_percentage_with_wilson_interval(metric: EmotionAccuracy)
     assert score.ci_low == pytest.approx(49.0, abs=0.1) and score.ci_high == pytest.approx(94.3, abs=0.1)
 
 
+def test_frames_without_a_face_do_not_vote(metric: EmotionAccuracy) -> None:
+    pair = pair_of([255, 255, 0, 0], "happy")
+    pair.generated.frames[2:, ..., 2] = 255
+    assert metric.measure(pair).detail == "happy"
+    pair = pair_of([255, 255], "happy")
+    pair.generated.frames[..., 2] = 255
+    with pytest.raises(Unscorable, match="no face in any of 2 frames"):
+        metric.measure(pair)
+
+
+def test_a_shared_clip_is_read_once(metric: EmotionAccuracy, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def counted(frames: Frames) -> NDArray[np.float32]:
+        calls.append(len(frames))
+        return red_is_happy(frames)
+
+    metric.classifier = replace(metric.classifier, read=reader("counted", counted))
+    for _ in range(2):
+        clip = replace(pair_of([255, 255, 3], "happy").generated, shared=True)
+        assert metric.measure(Pair("one", clip, clip, emotion="happy", store=Store(tmp_path))).value == 100.0
+    assert calls == [3]
+
+
+def recognised(clip: int, emotion: str, right: bool, speaker: str) -> Measurement:
+    return Measurement(str(clip), value=100.0 * right, emotion=emotion, speaker=speaker)
+
+
+def test_recall_weighs_emotions_alike() -> None:
+    metric = EmotionRecall(Setup("embedded", Weights()))
+    assert (metric.card.name, metric.card.title) == ("emotion_recall", "EmoAcc recall")
+    # 8 neutral clips right, 2 happy ones wrong: accuracy 80 %, but half of the emotions are recognised.
+    rows = [recognised(i, "neutral", True, str(i % 2)) for i in range(8)]
+    rows += [recognised(8 + i, "happy", False, str(i % 2)) for i in range(2)]
+    score = metric.aggregate([*rows, Measurement("x", reason="no emotion label")])
+    assert (score.value, score.n, score.n_unscored) == (50.0, 10, 1)
+    assert score.detail == "happy 0 %, neutral 100 %"
+    assert metric.aggregate(rows[::-1]).ci_low == metric.aggregate(rows).ci_low
+    assert np.isnan(metric.aggregate([]).value)
+
+
+def test_recalls_interval_is_that_of_speakers() -> None:
+    # Speaker a is always right, b and c never: a resample's recall is the share of a in it, so 0 to 100 %
+    # of three draws, whatever the number of clips; clip by clip the interval would be narrow.
+    speakers = ["a", "b", "c"] * 40
+    right = np.array([100.0 * (s == "a") for s in speakers])
+    labels = np.repeat([0, 1], 60)
+    low, high = recall_interval(right, labels, speakers)
+    assert (low, high) == (0.0, 100.0)
+    low, high = recall_interval(right, labels, [None] * 120)
+    assert 20 < low < 33 < high < 46
+    assert all(np.isnan(recall_interval(right[:1], labels[:1], ["a"])))
+
+
 def test_pooling_pads_as_tensorflow_does() -> None:
     torch = pytest.importorskip("torch")
     line = torch.tensor([[[[5.0, 1.0, 2.0, 9.0]]]]).expand(1, 1, 4, 4)
@@ -84,6 +145,9 @@ def test_reference_network_reads_a_real_face(shared: Path) -> None:
     assert (metric.card.title, metric.card.backbone) == ("EmoAcc-fer7", "mini-XCEPTION")
     assert set(LABELS) >= {"happy", "surprise"}
     assert (measured.value, measured.detail) == (100.0, "disgust")
+    wide = Clip(prepared.frames[:2, :64], None)
+    with pytest.raises(Unscorable, match="128x64 are no square face crops; face policy face-v1"):
+        metric.measure(Pair("wide", wide, wide, emotion="disgust"))
 
 
 def test_a_keras_file_of_another_network_is_refused(tmp_path: Path) -> None:
