@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.types import BadInput
+from harness.store import Store
+from harness.types import BadInput, Clip, Pair
 from harness.weights import Weights
 from metrics.features import efficientnet, inception
 from metrics.features.frame_features import PROTOCOLS, frames_to_features, network, pair_features
@@ -99,7 +100,24 @@ def test_one_pass_a_side_is_shared_and_strided(monkeypatch: pytest.MonkeyPatch) 
     first = pair_features(both, "embedded", weights)
     again = pair_features(both, "embedded", weights)
     assert calls == [3, 3]
-    assert first["generated"] is again["generated"]
+    assert np.shares_memory(first["generated"], again["generated"])
     expected = frames_to_features(net, real[[0, 5, 10]], PROTOCOLS["embedded"].batch)
     np.testing.assert_array_equal(first["reference"], expected)
     assert not np.allclose(first["generated"], first["reference"])
+
+
+def test_a_reference_is_passed_through_once_for_all_methods_whatever_their_length(tmp_path: Path) -> None:
+    weights, real = Weights(), moving_frames(30)
+    rows = []
+    net = network("embedded", weights)
+    handle = net.register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
+    for length in (30, 17):
+        both = Pair(
+            "c", Clip(noisy(real, 9)[:length], None), Clip(real, None, shared=True), store=Store(tmp_path)
+        )
+        found = pair_features(both, "embedded", weights)
+        assert found["generated"].shape == found["reference"].shape == (-(-length // 5), 1280)
+        expected = frames_to_features(efficientnet.load(weights), real[:length:5], 16)
+        np.testing.assert_allclose(found["reference"], expected, rtol=0, atol=1e-5)
+    handle.remove()
+    assert sum(rows) == 6 + 6 + 4, "two methods' own frames, and the reference's once"
