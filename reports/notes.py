@@ -1,18 +1,17 @@
 """What must be said beside the numbers: marks and their footnotes, what controls show, the run in short."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
-from reports.rank import CONTROLS, SPEED, Board, Row
+from reports.rank import CONTROLS, SPEED, Board, Row, is_out_of_domain
 from reports.words import duration, params, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
 OUT_OF_DOMAIN = "out of domain"
-
-_EMBEDDED_CORPUS = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,15 @@ def marks(run: Run, card: MetricCard) -> list[str]:
     return [*found, OUT_OF_DOMAIN] if is_out_of_domain(run, card) else found
 
 
-def is_out_of_domain(run: Run, card: MetricCard) -> bool:
-    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
-    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
-
-
 def notes(run: Run, board: Board) -> list[Note]:
     """Return the footnotes of the ranked table."""
-    return [*_rule(board), *_related(board), *_not_comparable(run, board), *_out_of_domain(run, board)]
+    return [
+        *_rule(board),
+        *_without_value(board),
+        *_related(board),
+        *_not_comparable(run, board),
+        *_out_of_domain(run, board),
+    ]
 
 
 def meaning(run: Run, row: Row) -> str:
@@ -63,23 +63,32 @@ def facts(run: Run, board: Board) -> list[Fact]:
     levels = len(set(clips["level"]) & set(LEVELS))
     failed = failed_trials(run)
     best = board.competing[0] if board.competing else None
+    swept = run.record.kind == "sweep"
+    trials = Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed")
     return [
         Fact(
-            "Best trial",
+            "Best trial" if swept else "Best",
             best.name if best else "none",
             params(best.params) if best else "",
         ),
-        Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed"),
-        Fact("Test clips", str(len(clips)), _count(speakers, "speaker")),
+        trials if swept else Fact("Methods", str(len(board.competing)), "clips as given"),
+        Fact("Test clips" if swept else "Clips", str(len(clips)), _count(speakers, "speaker")),
         Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
-        Fact("Corpus", run.record.reader, f"split {run.record.split.hash[:12]}"),
-        Fact(
-            "Backbones",
-            run.record.backbones,
-            f"reference picture: {run.record.reference.get('policy', 'unknown')}",
-        ),
+        Fact("Corpus" if swept else "Reference", *_corpus(run)),
+        Fact("Backbones", run.record.backbones, _picture(run) if swept else f"faces: {run.record.faces}"),
         Fact("Time", duration(_seconds(run)), "all phases"),
     ]
+
+
+def _corpus(run: Run) -> tuple[str, str]:
+    digest = run.record.split.hash[:12]
+    if run.record.kind == "sweep":
+        return run.record.reader, f"split {digest}"
+    return Path(str(run.record.config["reference"])).name, f"contents {digest}"
+
+
+def _picture(run: Run) -> str:
+    return f"reference picture: {run.record.reference.get('policy', 'unknown')}"
 
 
 def failed_trials(run: Run) -> list[Trial]:
@@ -98,7 +107,7 @@ def partial(run: Run, board: Board) -> str | None:
 def _rule(board: Board) -> list[Note]:
     names = ", ".join(card.title for card in board.ranked_by)
     speed = next((c.title for c in board.columns if c.name == SPEED), None)
-    unranked = [c.title for c in board.columns if c.higher_is_better is None]
+    unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name != SPEED]
     shown = [*([speed] if speed else []), *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
     return [
@@ -116,7 +125,28 @@ def _rule(board: Board) -> list[Note]:
     ]
 
 
+def _without_value(board: Board) -> list[Note]:
+    """Return why whole columns of a row have no value though its clips were scored."""
+    rows = [*board.competing, *board.controls]
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for card in board.columns:
+            cell = row.cells.get(card.name)
+            if cell is not None and cell.reason:
+                reasons.setdefault(f"{title(card)}: {cell.reason}", []).append(row.name)
+    return [Note("", f"No value ({', '.join(names)}). {reason}") for reason, names in reasons.items()]
+
+
 def _related(board: Board) -> list[Note]:
+    unknown = [row.name for row in board.competing if row.card.trained_against is None]
+    if unknown:
+        return [
+            Note(
+                "",
+                f"What {', '.join(unknown)} trained against is not known here: a method that trained against "
+                "a relative of a judge (a sync expert, an emotion or a perceptual network) may flatter it.",
+            )
+        ]
     cells = [c for row in board.competing for c in row.cells.values()]
     if not any(c.related for c in cells):
         return []
@@ -142,7 +172,10 @@ def _out_of_domain(run: Run, board: Board) -> list[Note]:
     names = [title(c) for c in board.columns if is_out_of_domain(run, c)]
     if not names:
         return []
-    text = f"The judge was trained on the embedded corpus only, this run is on another: {', '.join(names)}."
+    text = (
+        "The judge was trained on the embedded corpus only and this run is on other footage: the value may "
+        f"mean nothing, and is not ranked: {', '.join(names)}."
+    )
     return [Note(OUT_OF_DOMAIN, text)]
 
 

@@ -1,8 +1,9 @@
 """The board: one row per (method, trial), the rank of those that compete, the controls apart.
 
-Rule: on each quality metric (one with a direction; generation speed is shown but not ranked) the competing
-rows are ranked 1 = best, ties sharing the mean of their ranks; a row without a value there ranks with the
-worst. A row's mean rank over these metrics orders the board; equal mean ranks share a place.
+Rule: on each quality metric (one with a direction and a judge that is valid for this footage; generation
+speed is shown but not ranked) the competing rows are ranked 1 = best, ties sharing the mean of their ranks; a
+row without a value there ranks with the worst. A row's mean rank over these metrics orders the board; equal
+mean ranks share a place.
 Not done here: tests of whether a difference is more than chance.
 """
 
@@ -27,12 +28,21 @@ CONTROLS = {
     "shifted_audio": "sound early by a fixed number of frames",
     "wrong_emotion": "the same speaker in another emotion",
 }
-"""The controls without which no leaderboard is shown, in the order shown, and what each one shows."""
+"""The controls without which no sweep's leaderboard is shown, in the order shown, and what each one shows."""
+
+_EMBEDDED_CORPUS = "synthetic"
+
+REAL = {"sweep": "ground_truth", "evaluation": "reference"}
+"""The control that stands for the real clips."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the board; `related` says that its judge is a relative of what the method trains on."""
+    """One number of the board.
+
+    related: its judge is a relative of what the method trains on. reason: why there is no value though clips
+    were scored. detail: what to know beside the value.
+    """
 
     value: float
     low: float
@@ -40,6 +50,8 @@ class Cell:
     n: int
     unscored: int
     related: bool
+    reason: str = ""
+    detail: str = ""
     best: bool = False
 
 
@@ -87,9 +99,14 @@ class Board:
             first.setdefault(row.method, row)
         return list(first.values())
 
-    def control(self, name: str) -> Row:
-        """Return the row of a required control, by the name on its card."""
-        return next(row for row in self.controls if row.card.name == name)
+    def control(self, name: str) -> Row | None:
+        """Return the row of a control, by the name on its card; None where the run has none."""
+        return next((row for row in self.controls if row.card.name == name), None)
+
+    @property
+    def real(self) -> Row | None:
+        """The row of the real clips."""
+        return next((row for row in self.controls if row.card.name in REAL.values()), None)
 
     def decimals(self, metric: str) -> int:
         """Return how many decimal places every row of a column is written with."""
@@ -97,8 +114,8 @@ class Board:
 
     def shown(self) -> list[Row]:
         """Return the rows that breakdowns show: ground truth, best trials, the other controls."""
-        truth = self.control("ground_truth")
-        return [truth, *self.best_trials(), *(r for r in self.controls if r is not truth)]
+        real = [self.real] if self.real else []
+        return [*real, *self.best_trials(), *(r for r in self.controls if r not in real)]
 
 
 def rank(run: Run) -> Board:
@@ -106,7 +123,7 @@ def rank(run: Run) -> Board:
     rows = _rows(run)
     controls = [r for r in rows if r.card.control]
     missing = [name for name in CONTROLS if name not in {r.card.name for r in controls}]
-    if missing:
+    if missing and run.record.kind == "sweep":
         raise BadInput(
             f"{run.folder / 'results.csv'}: no row of the control {', '.join(missing)}; a leaderboard is not "
             "shown without its controls: measure them in the sweep and finish it with --resume"
@@ -115,11 +132,17 @@ def rank(run: Run) -> Board:
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
     columns = sorted(run.record.metrics.values(), key=lambda card: card.name == SPEED)
+    valid = [c for c in columns if not is_out_of_domain(run, c)]
     ranked_by = [
-        c for c in columns if _is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
+        c for c in valid if _is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
     ]
-    competing = _placed([_with_best(r, competing, columns) for r in competing], ranked_by)
+    competing = _placed([_with_best(r, competing, valid) for r in competing], ranked_by)
     return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls))
+
+
+def is_out_of_domain(run: Run, card: MetricCard) -> bool:
+    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
+    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
 
 
 def place_of(row: Row) -> str:
@@ -147,7 +170,9 @@ def _rows(run: Run) -> list[Row]:
                 high=line["ci_high"],
                 n=int(line["n"]),
                 unscored=int(line["n_unscored"]),
-                related=run.record.metrics[line["metric"]].family in card.trained_against,
+                related=run.record.metrics[line["metric"]].family in (card.trained_against or ()),
+                reason=line["reason"],
+                detail=line["detail"],
             )
             for line in table.to_dict("records")
         }
