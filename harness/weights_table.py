@@ -53,7 +53,7 @@ _ENTRIES = (
         url=_OXFORD + "syncnet_v2.model",
         licence="research only, see its page",
         citation="Chung and Zisserman, Out of Time: Automated Lip Sync in the Wild, ACCV Workshops 2016",
-        used_by=("lse_c", "lse_d", "av_offset"),
+        used_by=("lse_c", "lse_d", "lse_d0", "av_offset"),
     ),
     WeightsFile(
         name="s3fd",
@@ -62,7 +62,7 @@ _ENTRIES = (
         url=_OXFORD + "sfd_face.pth",
         licence="see its page",
         citation="Zhang et al., S3FD: Single Shot Scale-invariant Face Detector, ICCV 2017",
-        used_by=("lse_c", "lse_d", "av_offset"),
+        used_by=("lse_c", "lse_d", "lse_d0", "av_offset"),
     ),
     WeightsFile(
         name="inception-2015-12-05",

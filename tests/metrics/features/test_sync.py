@@ -82,13 +82,13 @@ def test_score_is_minimum_and_median_less_minimum() -> None:
     distances = np.linspace(5, 8, 31).astype(np.float32)
     distances[13] = 2.0
     score = score_distances(distances, 40)
-    assert score == SyncScore(2.0, pytest.approx(float(np.median(distances)) - 2.0), 2, 40)
+    assert score == SyncScore(2.0, pytest.approx(float(np.median(distances)) - 2.0), 2, 6.5, 40)
 
 
 def test_a_score_at_the_edge_says_that_there_is_no_peak() -> None:
-    assert "no peak" in (SyncScore(1.0, 0.1, -15, 200).caveat or "")
-    assert "short: 40 windows" in (SyncScore(1.0, 0.1, 0, 40).caveat or "")
-    assert SyncScore(1.0, 0.1, 0, 95).caveat is None
+    assert "no peak" in (SyncScore(1.0, 0.1, -15, 2.0, 200).caveat or "")
+    assert "short: 40 windows" in (SyncScore(1.0, 0.1, 0, 2.0, 40).caveat or "")
+    assert SyncScore(1.0, 0.1, 0, 2.0, 95).caveat is None
 
 
 def test_the_shorter_stream_decides_the_number_of_windows() -> None:

@@ -77,8 +77,8 @@ def test_frames_are_fed_blue_first_in_0_to_255() -> None:
     red = np.zeros((5, 96, 96, 3), np.uint8)
     red[..., 0] = 200
     fed = _as_input(red)
-    assert fed.shape == (3, 5, 224, 224)
-    assert fed.amax(dim=(1, 2, 3)).tolist() == [0.0, 0.0, 200.0]
+    assert fed.shape == (5, 224, 224, 3)
+    assert fed.amax(dim=(0, 1, 2)).tolist() == [0.0, 0.0, 200.0]
 
 
 def test_a_file_without_batch_counters_loads_and_a_wrong_one_does_not(
