@@ -78,10 +78,8 @@ def _evaluate(material: Material, generated: Path, out: str, workers: int) -> tu
     )
     own = [row for row in read_rows(folder / "per_clip.csv") if row["method"] == generated.name]
     found = {(row["metric"], Path(row["clip"]).stem): float(row["value"]) for row in own if row["value"]}
-    sets = {
-        r["metric"]: r["value"] for r in read_rows(folder / "results.csv") if r["method"] == generated.name
-    }
-    found["fid", "all"] = float(sets["fid"])
+    sets = [row for row in read_rows(folder / "results.csv") if row["method"] == generated.name]
+    found["fid", "all"] = next(float(row["value"]) for row in sets if row["metric"] == "fid")
     return seconds, found
 
 

@@ -29,11 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clips", type=Path, metavar="DIR", help="clips to measure on (drawn anew)")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    warnings.simplefilter("ignore", UserWarning)  # of the peers, on torchvision's changed arguments
     short = False
     try:
         chosen = [_case(name) for name in options.names or CASES]
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the peers, on torchvision's changed arguments
             material = Material(Path(scratch), options.clips)
             for case in chosen:
                 found = _line(case, material)

@@ -46,7 +46,7 @@ PROTOCOLS: dict[Backbone, FrameProtocol] = {
         file="inception-2015-12-05",
         dimensions=inception.DIMENSIONS,
         stride=1,
-        batch=8,
+        batch=4,
     ),
     "embedded": FrameProtocol(
         network="efficientnet-lite0",
