@@ -24,7 +24,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(BIN)/python -m harness.bench
+	$(BIN)/python -m harness.bench metrics
 
 # The last run's pages at http://127.0.0.1:8000/leaderboard.html
 serve: setup

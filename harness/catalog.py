@@ -29,7 +29,8 @@ def names(package: str) -> list[str]:
     spec = find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
     found = [m.name for m in iter_modules([str(Path(f)) for f in folders])]
-    return sorted(n for n in found if n not in {"nets", "features", "aggregate"} and not n.startswith("_"))
+    helpers = {"nets", "features", "bench", "aggregate"}
+    return sorted(n for n in found if n not in helpers and not n.startswith("_"))
 
 
 def nearest(name: str, known: list[str]) -> str:

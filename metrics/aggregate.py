@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 from harness.types import Measurement, Pair, Score, Unscorable
 
 REPLICATES = 1000
+DELETION_GROUPS = 10
 SEED = 2020
 Z95 = 1.959963984540054
 
@@ -133,14 +134,14 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 def deletion_groups(scored: Sequence[Measurement]) -> NDArray[np.bool_]:
     """Return (G, rows) masks of the feature rows of `scored`, clip by clip, that stay without each group.
 
-    A group is a speaker where at least 5 are known; else clips are dealt into at most 10 groups. A group is
-    left out of generated and reference rows alike, which every clip has in equal number.
+    Where at least 5 speakers are known, whole speakers are dealt into at most 10 groups; else clips are. A
+    group is left out of generated and reference rows alike, which every clip has in equal number.
     """
     speakers = [m.speaker for m in scored]
     if None not in speakers and len(set(speakers)) >= 5:
-        groups = np.unique([str(s) for s in speakers], return_inverse=True)[1]
+        groups = np.unique([str(s) for s in speakers], return_inverse=True)[1] % DELETION_GROUPS
     else:
-        groups = np.arange(len(scored)) % 10
+        groups = np.arange(len(scored)) % DELETION_GROUPS
     row_groups = np.repeat(groups, [len(m.features["generated"]) for m in scored if m.features is not None])
     masks: NDArray[np.bool_] = row_groups != np.unique(groups)[:, None]
     return masks if len(masks) > 1 else masks[:0]

@@ -1,10 +1,11 @@
 """SSIM: structural similarity (Wang et al., 2004) in scikit-image's default form, the mean over frames.
 
 Uniform 7x7 window, sample covariance, K1 = .01, K2 = .03, data range 255, per RGB channel, over windows
-that lie wholly in the frame. It is not Wang's Gaussian-window variant, whose numbers differ.
+that lie wholly in the frame. Wang's Gaussian-window variant, whose numbers differ, is `ssim_wang`.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -27,56 +28,60 @@ SUMS_C2 = C2 * PIXELS * (PIXELS - 1)
 
 def frame_ssim(generated: Frames, reference: Frames) -> NDArray[np.float64]:
     """Return (T,) SSIM in [-1, 1] of each of two (T, H, W, 3) uint8 clips' frames; H and W at least 7."""
-    frames, height, width, channels = generated.shape
-    # Buffers for x, y, xy and x^2 + y^2 (and one to work in), made once and overwritten by every frame:
-    # allocating them for each frame takes several times longer than the arithmetic.
-    planes = np.empty((4, height, width, channels), np.float32)
-    sums = np.empty((5, height - 2 * MARGIN, width - 2 * MARGIN, channels), np.float64)
-    values = np.empty(frames)
-    for i in range(frames):
-        planes[0], planes[1] = generated[i], reference[i]
-        _window_sums(planes, sums[:4])
-        values[i] = _mean_similarity(sums)
+    # Every frame overwrites the same buffers: allocating them takes several times longer than the arithmetic.
+    shape = generated.shape[1:]
+    products = np.empty((2, *shape), np.uint16)
+    sums, terms = np.empty((4, *shape), np.int32), np.empty((4, *shape), np.float64)
+    values = np.empty(len(generated))
+    for i, (x, y) in enumerate(zip(generated, reference, strict=True)):
+        _window_sums(x, y, products, sums)
+        values[i] = _mean_similarity(sums, terms)
     return values
 
 
-def _window_sums(planes: NDArray[np.float32], sums: NDArray[np.float64]) -> None:
-    x, y, product, squares = planes
-    np.multiply(y, y, out=product)
-    np.multiply(x, x, out=squares)
-    squares += product
-    np.multiply(x, y, out=product)
-    # Sums of 49 products of 8-bit values are integers below 2^24, which float32 holds exactly.
-    for plane, into in zip(planes, sums, strict=True):
-        cv2.boxFilter(plane, cv2.CV_32F, (WINDOW, WINDOW), dst=plane, normalize=False)
-        into[:] = plane[MARGIN:-MARGIN, MARGIN:-MARGIN]
+def _window_sums(x: Frames, y: Frames, products: NDArray[np.uint16], sums: NDArray[np.int32]) -> None:
+    """Fill `sums` with the exact window sums of x, y, xy and (x - y)^2; their margin means nothing."""
+    gap = cv2.absdiff(x, y)
+    np.multiply(x, y, out=products[0], dtype=np.uint16)
+    np.multiply(gap, gap, out=products[1], dtype=np.uint16)
+    for plane, into in zip((x, y, *products), sums, strict=True):
+        cv2.boxFilter(plane, cv2.CV_32S, (WINDOW, WINDOW), dst=into, normalize=False)
 
 
-def _mean_similarity(sums: NDArray[np.float64]) -> float:
-    """Return mean((2xy + c1)(2 cov + c2) / ((x^2 + y^2 + c1)(var + c2))), overwriting the sums."""
-    x, y, products, squares, numerator = sums
-    products *= PIXELS
-    squares *= PIXELS
-    np.multiply(x, y, out=numerator)
-    products -= numerator
-    np.square(x, out=x)
-    np.square(y, out=y)
-    x += y
-    squares -= x
-    for term, constant in ((numerator, SUMS_C1), (products, SUMS_C2)):
-        term *= 2
-        term += constant
-    x += SUMS_C1
-    squares += SUMS_C2
-    numerator *= products
-    x *= squares
-    numerator /= x
-    return float(numerator.mean())
+def _mean_similarity(sums: NDArray[np.int32], terms: NDArray[np.float64]) -> float:
+    """Return the mean of A Q / ((A + e) (Q + d)), overwriting both arguments.
+
+    A = 2xy + C1, e = (x - y)^2, Q = 2 cov + C2, d = var - 2 cov, where x and y are the windows' sums, and cov
+    and var (of both, added) are times PIXELS^2. Up to its constants all is integer, below 2^31.
+    """
+    x, y, covariance, remainder = sums
+    luminance, structure, luminance_total, structure_total = terms
+    gap = x - y
+    x *= y
+    x *= 2
+    gap *= gap
+    covariance *= 2 * PIXELS
+    covariance -= x
+    remainder *= PIXELS
+    remainder -= gap
+    np.copyto(luminance, x)
+    luminance += SUMS_C1
+    np.copyto(structure, covariance)
+    structure += SUMS_C2
+    np.copyto(luminance_total, gap)
+    luminance_total += luminance
+    np.copyto(structure_total, remainder)
+    structure_total += structure
+    luminance *= structure
+    luminance_total *= structure_total
+    luminance /= luminance_total
+    return float(luminance[MARGIN:-MARGIN, MARGIN:-MARGIN].mean())
 
 
 class SSIM:
     """SSIM of a clip against its reference; no backbone."""
 
+    window: ClassVar[int] = WINDOW
     card = MetricCard(
         name="ssim",
         title="SSIM",
@@ -92,14 +97,20 @@ class SSIM:
     def __init__(self, setup: Setup) -> None:
         """Need nothing of the setup: a formula is the same with every backbone."""
 
+    def frame_values(self, generated: Frames, reference: Frames) -> NDArray[np.float64]:
+        """Return (T,) SSIM of each of two clips' frames."""
+        return frame_ssim(generated, reference)
+
     def measure(self, pair: Pair) -> Measurement:
-        """Return the mean over frames; Unscorable if sizes differ or a side is below 7 px."""
+        """Return the mean over frames; Unscorable if sizes differ or a side is smaller than the window."""
         require_frames(pair, self.card.min_frames)
         require_same_size(pair)
         height, width = pair.reference.frames.shape[1:3]
-        if min(height, width) < WINDOW:
-            raise Unscorable(f"frames of {width}x{height} are smaller than SSIM's {WINDOW}x{WINDOW} window")
-        values = frame_ssim(pair.generated.frames[: pair.length], pair.reference.frames[: pair.length])
+        if min(height, width) < self.window:
+            raise Unscorable(
+                f"frames of {width}x{height} are smaller than SSIM's {self.window}x{self.window} window"
+            )
+        values = self.frame_values(pair.generated.frames[: pair.length], pair.reference.frames[: pair.length])
         return measurement(pair, float(values.mean()))
 
     def aggregate(self, measurements: Sequence[Measurement]) -> Score:

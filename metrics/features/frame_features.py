@@ -1,7 +1,12 @@
-"""The one pass that FID and KID share: frames of a pair to rows of features, by the chosen backbone."""
+"""The one pass that FID and KID share: frames of a pair to rows of features, by the chosen backbone.
+
+A clip is passed through the network whole, and the rows of the pair's common length are taken from it, so
+that what is kept of a reference serves every method that is compared with it.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +17,7 @@ from harness.contracts import Backbone
 from harness.types import Clip, Frames, Pair
 from harness.weights import Weights
 from metrics.features import efficientnet, inception
+from metrics.features.kept import instrument, kept
 
 Features = NDArray[np.float32]
 
@@ -40,7 +46,7 @@ PROTOCOLS: dict[Backbone, FrameProtocol] = {
         file="inception-2015-12-05",
         dimensions=inception.DIMENSIONS,
         stride=1,
-        batch=8,
+        batch=4,
     ),
     "embedded": FrameProtocol(
         network="efficientnet-lite0",
@@ -60,20 +66,31 @@ def network(backbone: Backbone, weights: Weights) -> nn.Module:
 
 
 def pair_features(pair: Pair, backbone: Backbone, weights: Weights) -> dict[str, Features]:
-    """Return {"generated": (n, D), "reference": (n, D)} float32, each computed once per pair."""
+    """Return {"generated": (n, D), "reference": (n, D)} float32, rows in the order of frames."""
     protocol = PROTOCOLS[backbone]
+    name = instrument(f"{protocol.network} {protocol.recipe}", weights, protocol.file)
+    rows = len(range(0, pair.length, protocol.stride))
 
-    def one_side(side: str, clip: Clip) -> Features:
-        frames = clip.frames[: pair.length : protocol.stride]
-        return pair.once(
-            ("frame features", protocol.network, side),
+    def one_side(side: Literal["generated", "reference"], clip: Clip) -> Features:
+        frames = clip.frames[:: protocol.stride]
+        found = kept(
+            pair,
+            side,
+            name,
+            frames,
             lambda: frames_to_features(network(backbone, weights), frames, protocol.batch),
         )
+        return found[:rows]
 
     return {
         "generated": one_side("generated", pair.generated),
         "reference": one_side("reference", pair.reference),
     }
+
+
+def frames_a_side(frames: int) -> str:
+    """Say how many frames a set metric saw: its number means little without."""
+    return f"{frames} frames a side"
 
 
 @torch.no_grad()

@@ -41,10 +41,18 @@ class ConvNorm(nn.Module):
         """Fold the batch norm's running statistics into the convolution: the same numbers, sooner."""
         if isinstance(self.bn, nn.BatchNorm2d):
             self.conv, self.bn = fuse_conv_bn_eval(self.conv, self.bn), nn.Identity()
+            weight = self.conv.weight.detach().contiguous(memory_format=torch.channels_last)
+            self.conv.weight = nn.Parameter(weight, False)
 
 
-def _average(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+class AveragedNorm(ConvNorm):
+    """A 1x1 `ConvNorm` of the 3x3 averages of its input, the padding left out of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C', H, W)."""
+        # A 1x1 convolution of averages is the average of 1x1 convolutions, which have fewer channels.
+        averaged = F.avg_pool2d(self.conv(x), 3, stride=1, padding=1, count_include_pad=False)
+        return F.relu(self.bn(averaged), inplace=True)
 
 
 class BlockA(nn.Module):
@@ -58,13 +66,13 @@ class BlockA(nn.Module):
         self.branch3x3dbl_1 = ConvNorm(channels, 64, 1)
         self.branch3x3dbl_2 = ConvNorm(64, 96, 3)
         self.branch3x3dbl_3 = ConvNorm(96, 96, 3)
-        self.branch_pool = ConvNorm(channels, pooled, 1)
+        self.branch_pool = AveragedNorm(channels, pooled, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, 224 + pooled, H, W)."""
         five = self.branch5x5_2(self.branch5x5_1(x))
         three = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch1x1(x), five, three, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), five, three, self.branch_pool(x)], 1)
 
 
 class BlockB(nn.Module):
@@ -97,14 +105,14 @@ class BlockC(nn.Module):
         self.branch7x7dbl_3 = ConvNorm(inner, inner, WIDE)
         self.branch7x7dbl_4 = ConvNorm(inner, inner, TALL)
         self.branch7x7dbl_5 = ConvNorm(inner, 192, WIDE)
-        self.branch_pool = ConvNorm(768, 192, 1)
+        self.branch_pool = AveragedNorm(768, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 768, H, W) to (B, 768, H, W)."""
         seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(x)], 1)
 
 
 class BlockD(nn.Module):
@@ -139,14 +147,14 @@ class BlockE(nn.Module):
         self.branch3x3dbl_2 = ConvNorm(448, 384, 3)
         self.branch3x3dbl_3a = ConvNorm(384, 384, (1, 3))
         self.branch3x3dbl_3b = ConvNorm(384, 384, (3, 1))
-        self.branch_pool = ConvNorm(channels, 192, 1)
+        self.branch_pool = ConvNorm(channels, 192, 1) if last else AveragedNorm(channels, 192, 1)
         self._last = last
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, 2048, H, W)."""
         three = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self._last else _average(x)
+        pooled = F.max_pool2d(x, 3, stride=1, padding=1) if self._last else x
         branches = [
             self.branch1x1(x),
             self.branch3x3_2a(three),

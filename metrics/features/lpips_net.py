@@ -1,26 +1,51 @@
 """The networks of LPIPS (Zhang et al., CVPR 2018) and of ST-LPIPS (Ghildyal and Liu, ECCV 2022).
 
-A trunk's activations at five depths, each scaled to unit length over channels; squared differences,
-weighted by a non-negative 1x1 head per depth, averaged over space and summed. Frames are taken at their own
-size: no resize.
+A trunk's activations at five depths (seven of SqueezeNet), each scaled to unit length over channels; squared
+differences, weighted by a non-negative 1x1 head per depth, averaged over space and summed. Frames are taken
+at their own size: no resize. The trunks themselves are in `lpips_trunks`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from harness.contracts import Backbone
-from harness.types import Frames
+from harness.types import BadInput, Frames
 from harness.weights import Weights
+from metrics.features import lpips_trunks as trunks
 
 # ImageNet's mean and standard deviation, for inputs in [-1, 1], as LPIPS v0.1 rounds them.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-BATCH = 16
+EPSILON = 1e-10
+
+Trunk = Literal["alex", "vgg", "squeeze"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backbones:
+    """The files and names of LPIPS on one trunk, of the reference and of its embedded relative, if any.
+
+    batch: pairs of frames at a time, as many as the processor's caches hold at 256 px.
+    """
+
+    file: str
+    title: str
+    heads: str
+    embedded: str | None
+    batch: int
+
+
+BACKBONES: dict[Trunk, Backbones] = {
+    "alex": Backbones("alexnet", "alexnet-owt-7be5be79", "lpips-alex-heads", "st-lpips-alex", 4),
+    "vgg": Backbones("vgg16", "vgg16-397923af", "lpips-vgg-heads", "st-lpips-vgg", 1),
+    "squeeze": Backbones("squeezenet", "squeezenet1_1-b8a52dc0", "lpips-squeeze-heads", None, 2),
+}
 
 
 class LPIPSNet(nn.Module):
@@ -29,7 +54,7 @@ class LPIPSNet(nn.Module):
     def __init__(self, slices: Sequence[nn.Module], heads: Sequence[Tensor]) -> None:
         super().__init__()
         self.slices = nn.ModuleList(slices)
-        self.heads = [head.contiguous() for head in heads]
+        self.heads = [head.flatten() for head in heads]
         self.register_buffer("shift", torch.tensor(SHIFT).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(SCALE).view(1, 3, 1, 1))
         self.eval()
@@ -42,15 +67,20 @@ class LPIPSNet(nn.Module):
         distances = torch.zeros(len(generated))
         for part, head in zip(self.slices, self.heads, strict=True):
             x = part(x)
-            unit = x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
-            a, b = unit.chunk(2)
-            distances += F.conv2d((a - b).square(), head).mean((1, 2, 3))
+            distances += _depth_distance(x, head)
         return distances
 
 
-def frame_lpips(
-    net: LPIPSNet, generated: Frames, reference: Frames, batch: int = BATCH
-) -> NDArray[np.float64]:
+def _depth_distance(activations: Tensor, head: Tensor) -> Tensor:
+    """Return (B,) weighted squared differences of activations (2 B, C, H, W), generated before reference."""
+    pixels = activations.permute(0, 2, 3, 1).flatten(1, 2)  # (2 B, H W, C), a view
+    a, b = (pixels / (torch.linalg.vector_norm(pixels, dim=2, keepdim=True) + EPSILON)).chunk(2)
+    difference = a.sub_(b)
+    distance: Tensor = difference.mul_(difference).mean(1) @ head
+    return distance
+
+
+def frame_lpips(net: LPIPSNet, generated: Frames, reference: Frames, batch: int) -> NDArray[np.float64]:
     """Return (T,) distances of two (T, H, W, 3) uint8 clips' frames, `batch` at a time."""
     distances = [
         net(_to_tensor(generated[i : i + batch]), _to_tensor(reference[i : i + batch])).numpy()
@@ -63,74 +93,30 @@ def _to_tensor(frames: Frames) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def load(backbone: Backbone, weights: Weights) -> LPIPSNet:
-    """Return LPIPS v0.1 on AlexNet (reference) or ST-LPIPS on its AlexNet (embedded).
+def load(trunk: Trunk, backbone: Backbone, weights: Weights) -> LPIPSNet:
+    """Return LPIPS v0.1 on that trunk (reference) or ST-LPIPS on its shift-tolerant relative (embedded).
 
-    BadInput names a file that is missing, not the published one, or of another layout.
+    BadInput names a file that is missing, not the published one, or of another layout, and a trunk that has
+    no embedded relative.
     """
+    trunk_file, heads_file = files(trunk, backbone)
+    slices = trunks.PUBLISHED if backbone == "reference" else trunks.SHIFT_TOLERANT
+    try:
+        made = slices[trunk](weights.state_dict(trunk_file))
+    except KeyError as error:
+        path = weights.path(trunk_file)
+        raise BadInput(f"{path}: not in the layout of {trunk_file}: no {error}") from error
+    heads = weights.state_dict(heads_file)
+    return LPIPSNet(made, [heads[f"lin{depth}.model.1.weight"] for depth in range(len(made))])
+
+
+def files(trunk: Trunk, backbone: Backbone) -> tuple[str, str]:
+    """Return the table's names of the files that hold trunk and heads; BadInput if there are none."""
+    names = BACKBONES[trunk]
     if backbone == "reference":
-        trunk, heads = weights.state_dict("alexnet"), weights.state_dict("lpips-alex-heads")
-        return LPIPSNet(alexnet_slices(trunk), _heads(heads))
-    stored = weights.state_dict("st-lpips-alex")
-    return LPIPSNet(shift_tolerant_slices(stored), _heads(stored))
-
-
-def _heads(state: Mapping[str, Tensor]) -> list[Tensor]:
-    return [state[f"lin{depth}.model.1.weight"] for depth in range(5)]
-
-
-def alexnet_slices(state: Mapping[str, Tensor]) -> list[nn.Module]:
-    """Return torchvision's AlexNet, cut after its five ReLUs; `state` has torchvision's names."""
-
-    def convolution(index: int, **options: int) -> nn.Conv2d:
-        return _convolution(state, f"features.{index}", **options)
-
-    return [
-        nn.Sequential(convolution(0, stride=4, padding=2), nn.ReLU(inplace=True)),
-        nn.Sequential(nn.MaxPool2d(3, 2), convolution(3, padding=2), nn.ReLU(inplace=True)),
-        nn.Sequential(nn.MaxPool2d(3, 2), convolution(6, padding=1), nn.ReLU(inplace=True)),
-        nn.Sequential(convolution(8, padding=1), nn.ReLU(inplace=True)),
-        nn.Sequential(convolution(10, padding=1), nn.ReLU(inplace=True)),
-    ]
-
-
-def shift_tolerant_slices(state: Mapping[str, Tensor]) -> list[nn.Module]:
-    """Return ST-LPIPS's AlexNet: every subsampling is preceded by a blur; `state` has its package's names."""
-
-    def convolution(name: str, **options: int) -> nn.Conv2d:
-        return _convolution(state, f"net.{name}", **options)
-
-    def blur(name: str) -> BlurPool:
-        return BlurPool(state[f"net.{name}.filt"])
-
-    return [
-        nn.Sequential(convolution("slice1.0", padding=2), blur("slice1.1"), nn.ReLU(inplace=True)),
-        nn.Sequential(
-            nn.MaxPool2d(3, 1), blur("slice2.4"), convolution("slice2.5", padding=2), nn.ReLU(inplace=True)
-        ),
-        nn.Sequential(
-            nn.MaxPool2d(3, 1), blur("slice3.8"), convolution("slice3.9", padding=1), nn.ReLU(inplace=True)
-        ),
-        nn.Sequential(convolution("slice4.11", padding=1), nn.ReLU(inplace=True)),
-        nn.Sequential(convolution("slice5.13", padding=1), nn.ReLU(inplace=True)),
-    ]
-
-
-class BlurPool(nn.Module):
-    """Blur by a fixed 3x3 kernel (C, 1, 3, 3), two pixels reflected at the border; keep every other pixel."""
-
-    def __init__(self, kernel: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("kernel", kernel)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, H, W) to (B, C, H / 2 + 1, W / 2 + 1), rounded down."""
-        kernel = self.get_buffer("kernel")
-        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=len(kernel))
-
-
-def _convolution(state: Mapping[str, Tensor], name: str, **options: int) -> nn.Conv2d:
-    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
-    layer = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2], **options)  # type: ignore[arg-type]
-    layer.weight, layer.bias = nn.Parameter(weight, False), nn.Parameter(bias, False)
-    return layer
+        return names.file, names.heads
+    if names.embedded is None:
+        raise BadInput(
+            f"LPIPS({trunk}) has no embedded backbone: use lpips or lpips_vgg, or the reference backbones"
+        )
+    return names.embedded, names.embedded

@@ -9,6 +9,7 @@ from harness.types import Clip, Measurement, Pair, Unscorable
 from metrics.aggregate import (
     accuracy_score,
     bootstrap_interval,
+    deletion_groups,
     mean_score,
     measurement,
     require_frames,
@@ -116,3 +117,13 @@ def test_accuracy_is_in_percent_and_refuses_other_values() -> None:
     assert score.ci_low < 75.0 < score.ci_high <= 100.0
     with pytest.raises(ValueError, match=r"0 or 100, not 1\.0"):
         accuracy_score(measured([1.0]))
+
+
+def test_groups_are_whole_speakers_and_no_more_than_ten() -> None:
+    features = {"generated": np.zeros((2, 1), np.float32), "reference": np.zeros((2, 1), np.float32)}
+    found = [Measurement(f"c{i:02}", features=features, speaker=f"s{i % 23:02}") for i in range(46)]
+    masks = deletion_groups(found)
+    assert masks.shape == (10, 92)
+    assert ((~masks).sum(axis=0) == 1).all(), "every row is left out once"
+    speakers = np.repeat([m.speaker for m in found], 2)
+    assert sum(len(set(speakers[~mask])) for mask in masks) == 23, "no speaker is in two groups"

@@ -16,7 +16,7 @@ from tests.metrics.frames import moving_frames, noisy, pair
 
 @pytest.fixture(scope="module")
 def metric() -> FID:
-    return FID(Setup("embedded", Weights()))
+    return FID(Setup("embedded", Weights(), fid_min_frames=2))
 
 
 def clip_features(
@@ -70,6 +70,20 @@ def test_short_clip_and_nothing_scored(metric: FID) -> None:
     assert isnan(score.value) and (score.n, score.n_unscored) == (0, 1)
     one = metric.aggregate(clip_features(1, 0.5))
     assert one.n == 1 and not isnan(one.value) and isnan(one.ci_low)
+
+
+def test_too_few_frames_are_refused_with_both_numbers_and_the_way_round() -> None:
+    found = [*clip_features(12, 0.5), Measurement("x", reason="too short")]
+    for setup in (Setup("embedded", Weights()), Setup("embedded", Weights(), fid_min_frames=49)):
+        score = FID(setup).aggregate(found)
+        assert isnan(score.value) and isnan(score.ci_low) and isnan(score.ci_high)
+        assert (score.n, score.n_unscored, score.detail) == (12, 1, "48 frames a side")
+        assert score.reason is not None and score.reason.startswith("48 frames a side, fewer than the ")
+        assert f"the {setup.fid_min_frames} asked for" in score.reason
+        assert score.reason.endswith("fid_min_frames: 48 (--fid-min-frames) scores it all the same")
+    enough = FID(Setup("embedded", Weights(), fid_min_frames=48)).aggregate(found)
+    assert enough.value > 0 and enough.reason is None and enough.detail == "48 frames a side"
+    assert KID(Setup("embedded", Weights())).aggregate(found).detail == "48 frames a side"
 
 
 def test_measurement_has_labels_frames_and_counts(metric: FID) -> None:

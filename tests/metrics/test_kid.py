@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from harness.contracts import Setup
 from harness.weights import Weights
 from metrics import kid as kid_module
-from metrics.kid import KID, subset_masks, subset_mmd2
+from metrics.kid import KID, kernel_distance, subset_masks, subset_mmd2
+from metrics.kid import _kernel_diagonal as diagonal
 from tests.metrics.test_fid import clip_features
 
 
@@ -42,6 +43,27 @@ def test_equals_torch_fidelity(rows: int, monkeypatch: pytest.MonkeyPatch) -> No
     found = subset_mmd2(x, y, *subset_masks(rows, rows)).mean()
     assert expected > 1e-5
     assert found == pytest.approx(expected, abs=1e-6, rel=1e-6)
+
+
+def test_many_rows_take_the_subsets_own_kernels_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kid_module, "SUBSET_SIZE", 20)
+    x, y = features(320, 0.3, 0), features(300, 0.5, 1)
+    passes: list[int] = []
+    monkeypatch.setattr(kid_module, "_kernel_diagonal", lambda x: passes.append(len(x)) or diagonal(x))
+    expected = subset_mmd2(x, y, *subset_masks(320, 300)).mean()
+    passes.clear()
+    assert kernel_distance(x, y) == pytest.approx(expected, rel=1e-12)
+    assert passes == [20, 20] * 100
+
+
+def test_the_interval_looks_at_a_bounded_number_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    metric, found = KID(Setup("embedded", Weights())), clip_features(12, 0.5, rows=40)
+    whole = metric.aggregate(found)
+    monkeypatch.setattr(kid_module, "INTERVAL_ROWS", 120)
+    part = metric.aggregate(found)
+    assert part.value == whole.value
+    assert whole.ci_high - whole.ci_low != part.ci_high - part.ci_low
+    assert part.ci_low < part.value < part.ci_high
 
 
 def test_blocks_of_rows_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,25 +6,18 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-import torchvision
 
 from harness.contracts import Setup
 from harness.types import BadInput, Unscorable
 from harness.weights import Weights
+from metrics.bench.peers import lpips_peer
 from metrics.features import lpips_net
 from metrics.lpips import LPIPS
+from metrics.lpips_squeeze import LPIPSSqueeze
+from metrics.lpips_vgg import LPIPSVGG
 from tests.metrics.frames import moving_frames, noisy, pair
 
-
-@pytest.fixture(scope="module")
-def random_alexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with random weights under the published name, in torchvision's own layout."""
-    folder = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(0)
-    trunk = torchvision.models.alexnet(weights=None).features
-    state = {f"features.{name}": tensor for name, tensor in trunk.state_dict().items()}
-    torch.save(state, folder / "alexnet-owt-7be5be79.pth")
-    return folder
+TITLES = {LPIPS: "LPIPS(alex)", LPIPSVGG: "LPIPS(vgg)", LPIPSSqueeze: "LPIPS(squeeze)"}
 
 
 @pytest.fixture(scope="module")
@@ -45,44 +38,33 @@ def test_identity_symmetry_and_monotonicity(embedded: LPIPS) -> None:
     assert embedded.measure(pair(real, fakes[2])).value == pytest.approx(values[2], abs=1e-6)
 
 
-@pytest.mark.parametrize("size", [64, 50])
-def test_reference_equals_lpips(random_alexnet: Path, size: int) -> None:
-    lpips = pytest.importorskip("lpips")
-    real, fake = moving_frames(4, size), noisy(moving_frames(4, size), 15)
-    metric = LPIPS(Setup("reference", Weights(random_alexnet, allow_unverified=True)))
-    peer = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    trunk = torchvision.models.alexnet(weights=None).features
-    state = torch.load(random_alexnet / "alexnet-owt-7be5be79.pth", weights_only=True)
-    trunk.load_state_dict({name.removeprefix("features."): tensor for name, tensor in state.items()})
-    indices = {
-        "slice1": (0, 1),
-        "slice2": (2, 3, 4),
-        "slice3": (5, 6, 7),
-        "slice4": (8, 9),
-        "slice5": (10, 11),
-    }
-    for part, layers in indices.items():
-        setattr(peer.net, part, torch.nn.Sequential(*(trunk[i] for i in layers)))
-    with torch.no_grad():
-        expected = peer(to_peer(fake), to_peer(real)).flatten().numpy()
-    assert expected.min() > 1e-4
-    net = lpips_net.load("reference", Weights(random_alexnet, allow_unverified=True))
-    np.testing.assert_allclose(lpips_net.frame_lpips(net, fake, real), expected, rtol=0, atol=1e-6)
-    assert metric.measure(pair(fake, real)).value == pytest.approx(expected.mean(), abs=1e-6)
+@pytest.mark.parametrize("kind", TITLES)
+def test_reference_equals_lpips(random_weights: Path, kind: type[LPIPS]) -> None:
+    metric = kind(Setup("reference", Weights(random_weights, allow_unverified=True)))
+    peer = lpips_peer(kind.trunk, random_weights)
+    net = lpips_net.load(kind.trunk, "reference", Weights(random_weights, allow_unverified=True))
+    for size in (64, 50, 32):
+        real, fake = moving_frames(3, size), noisy(moving_frames(3, size), 15)
+        with torch.no_grad():
+            expected = peer(to_peer(fake), to_peer(real)).flatten().numpy()
+        assert expected.min() > 1e-4
+        np.testing.assert_allclose(lpips_net.frame_lpips(net, fake, real, 2), expected, rtol=0, atol=1e-6)
+        assert metric.measure(pair(fake, real)).value == pytest.approx(expected.mean(), abs=1e-6)
 
 
-@pytest.mark.parametrize("size", [64, 65])
-def test_embedded_equals_stlpips(stlpips: ModuleType, size: int) -> None:
-    real, fake = moving_frames(4, size), noisy(moving_frames(4, size), 15)
-    peer = stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False)
-    with torch.no_grad():
-        expected = peer(to_peer(fake), to_peer(real)).flatten().numpy()
-    net = lpips_net.load("embedded", Weights())
-    np.testing.assert_allclose(lpips_net.frame_lpips(net, fake, real), expected, rtol=0, atol=1e-6)
+@pytest.mark.parametrize("trunk", ["alex", "vgg"])
+def test_embedded_equals_stlpips(stlpips: ModuleType, trunk: lpips_net.Trunk) -> None:
+    peer = stlpips.LPIPS(net=trunk, variant="shift_tolerant", verbose=False)
+    net = lpips_net.load(trunk, "embedded", Weights())
+    for size in (64, 65):
+        real, fake = moving_frames(3, size), noisy(moving_frames(3, size), 15)
+        with torch.no_grad():
+            expected = peer(to_peer(fake), to_peer(real)).flatten().numpy()
+        np.testing.assert_allclose(lpips_net.frame_lpips(net, fake, real, 3), expected, rtol=0, atol=1e-6)
 
 
 def test_batch_size_does_not_matter() -> None:
-    net = lpips_net.load("embedded", Weights())
+    net = lpips_net.load("alex", "embedded", Weights())
     real, fake = moving_frames(7), noisy(moving_frames(7), 15)
     one, all_at_once = (lpips_net.frame_lpips(net, fake, real, batch) for batch in (1, 7))
     np.testing.assert_allclose(one, all_at_once, rtol=0, atol=1e-6)
@@ -91,16 +73,34 @@ def test_batch_size_does_not_matter() -> None:
 def test_embedded_takes_every_fifth_frame(embedded: LPIPS) -> None:
     real, fake = moving_frames(11), noisy(moving_frames(11), 15)
     chosen = [0, 5, 10]
-    net = lpips_net.load("embedded", Weights())
-    expected = lpips_net.frame_lpips(net, fake[chosen], real[chosen]).mean()
+    net = lpips_net.load("alex", "embedded", Weights())
+    expected = lpips_net.frame_lpips(net, fake[chosen], real[chosen], 4).mean()
     assert embedded.measure(pair(fake, real)).value == pytest.approx(expected, abs=1e-6)
 
 
-def test_cards_tell_backbones_apart_and_mark_unverified_files(embedded: LPIPS, random_alexnet: Path) -> None:
-    assert (embedded.card.title, embedded.card.comparable) == ("ST-LPIPS(alex)", False)
-    reference = LPIPS(Setup("reference", Weights(random_alexnet, allow_unverified=True))).card
-    assert reference.title == "LPIPS(alex)"
-    assert not reference.comparable and "unverified" in reference.backbone
+@pytest.mark.parametrize("kind", TITLES)
+def test_cards_tell_trunks_apart_and_mark_unverified_files(kind: type[LPIPS], random_weights: Path) -> None:
+    card = kind(Setup("reference", Weights(random_weights, allow_unverified=True))).card
+    assert card.title == TITLES[kind]
+    assert not card.comparable and card.backbone.endswith("[unverified]")
+
+
+@pytest.mark.parametrize("kind", [LPIPS, LPIPSVGG])
+def test_embedded_relatives_bear_their_own_name(kind: type[LPIPS]) -> None:
+    card = kind(Setup("embedded", Weights())).card
+    assert (card.title, card.comparable) == (f"ST-{TITLES[kind]}", False)
+    assert card.backbone == card.title
+
+
+def test_squeeze_has_no_embedded_relative() -> None:
+    with pytest.raises(BadInput, match=r"LPIPS\(squeeze\) has no embedded backbone: use lpips or lpips_vgg"):
+        LPIPSSqueeze(Setup("embedded", Weights()))
+
+
+def test_a_trunk_of_another_layout_is_bad_input(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "vgg16-397923af.pth")
+    with pytest.raises(BadInput, match=r"vgg16-397923af\.pth: not in the layout of vgg16"):
+        LPIPSVGG(Setup("reference", Weights(tmp_path, allow_unverified=True)))
 
 
 def test_reference_without_its_file_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
-from metrics.features.frechet import frechet_distance
+from metrics.features import frechet
+from metrics.features.frechet import distances_without, frechet_distance
 
 
 def by_sqrtm(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -66,3 +67,20 @@ def test_dead_dimensions_with_many_rows() -> None:
 def test_one_row_has_no_covariance() -> None:
     with pytest.raises(ValueError, match="2 rows or more, not 1 and 5"):
         frechet_distance(np.ones((1, 4)), np.ones((5, 4)))
+
+
+@pytest.mark.parametrize("rows", [40, 66, 300])
+def test_without_a_group_is_the_distance_of_the_rest(rows: int) -> None:
+    """Far fewer rows than dimensions, fewer only without the group, and more in any case."""
+    first = (features(rows, 64, 0) + 100).astype(np.float32)
+    second = (features(rows, 64, 1) + 100).astype(np.float32)
+    masks = np.arange(rows) % 10 != np.arange(10)[:, None]
+    expected = [frechet_distance(first[mask], second[mask]) for mask in masks]
+    np.testing.assert_allclose(distances_without(first, second, masks), expected, rtol=1e-9)
+
+
+def test_blocks_of_rows_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = features(100, 32, 0), features(90, 32, 1)
+    whole = frechet_distance(first, second)
+    monkeypatch.setattr(frechet, "ROWS", 7)
+    assert frechet_distance(first, second) == pytest.approx(whole, rel=1e-11)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from harness.types import BadInput
+from harness.store import Store
+from harness.types import BadInput, Clip, Pair
 from harness.weights import Weights
 from metrics.features import efficientnet, inception
 from metrics.features.frame_features import PROTOCOLS, frames_to_features, network, pair_features
@@ -17,34 +17,15 @@ from tests.metrics.frames import moving_frames, noisy, pair
 INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
 
 
-@pytest.fixture(scope="module")
-def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with random weights under the published name: He-initialised, real batch statistics."""
-    torch.manual_seed(0)
-    net = inception.FIDInception()
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight)
-        elif isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    frames = torch.from_numpy(moving_frames(4, 96)).permute(0, 3, 1, 2).float()
-    with torch.no_grad():
-        net.train()(frames)
-    folder = tmp_path_factory.mktemp("weights")
-    state = {**net.state_dict(), "fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
-    torch.save(state, folder / INCEPTION_FILE)
-    return folder
-
-
-def test_inception_equals_pytorch_fid(random_inception: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inception_equals_pytorch_fid(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     peer_module = pytest.importorskip("pytorch_fid.inception")
-    state = torch.load(random_inception / INCEPTION_FILE, weights_only=True)
+    state = torch.load(random_weights / INCEPTION_FILE, weights_only=True)
     monkeypatch.setattr(peer_module, "load_state_dict_from_url", lambda *_, **__: state)
     peer = peer_module.InceptionV3().eval()
     frames = np.concatenate([moving_frames(4, 64), noisy(moving_frames(4, 64, seed=3), 30)])
     with torch.no_grad():
         expected = peer(torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255)[0][:, :, 0, 0].numpy()
-    found = frames_to_features(inception.load(Weights(random_inception, True)), frames, 8)
+    found = frames_to_features(inception.load(Weights(random_weights, True)), frames, 8)
     assert found.shape == (8, 2048) and expected.std() > 0.01
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.mean())
     assert frechet_distance(found[:4], found[4:]) == pytest.approx(
@@ -99,7 +80,24 @@ def test_one_pass_a_side_is_shared_and_strided(monkeypatch: pytest.MonkeyPatch) 
     first = pair_features(both, "embedded", weights)
     again = pair_features(both, "embedded", weights)
     assert calls == [3, 3]
-    assert first["generated"] is again["generated"]
+    assert np.shares_memory(first["generated"], again["generated"])
     expected = frames_to_features(net, real[[0, 5, 10]], PROTOCOLS["embedded"].batch)
     np.testing.assert_array_equal(first["reference"], expected)
     assert not np.allclose(first["generated"], first["reference"])
+
+
+def test_a_reference_is_passed_through_once_for_all_methods_whatever_their_length(tmp_path: Path) -> None:
+    weights, real = Weights(), moving_frames(30)
+    rows = []
+    net = network("embedded", weights)
+    handle = net.register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
+    for length in (30, 17):
+        both = Pair(
+            "c", Clip(noisy(real, 9)[:length], None), Clip(real, None, shared=True), store=Store(tmp_path)
+        )
+        found = pair_features(both, "embedded", weights)
+        assert found["generated"].shape == found["reference"].shape == (-(-length // 5), 1280)
+        expected = frames_to_features(efficientnet.load(weights), real[:length:5], 16)
+        np.testing.assert_allclose(found["reference"], expected, rtol=0, atol=1e-5)
+    handle.remove()
+    assert sum(rows) == 6 + 6 + 4, "two methods' own frames, and the reference's once"
