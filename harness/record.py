@@ -206,3 +206,14 @@ def _git_revision() -> str | None:
 
 def _memory() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def environment(command: Sequence[str]) -> dict[str, Any]:
+    """Return what any run's record says of where, when and with what it was made."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(command),
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
+        "git": _git_revision(),
+        "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
+    }
