@@ -3,23 +3,23 @@
 Known faults of graded strength are planted in real clips, by default clips of the embedded corpus, and every
 metric measures them. Writes calibration.csv, datasheet.csv, per_clip.csv, run.json and calibration.html.
 
-Exit codes: 0 done; 2 bad input.
+Exit codes: 0 done; 1 done, but a metric crashed (said, and listed in run.json); 2 bad input.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from harness import catalog, results
+from harness import catalog
+from harness.calibration.cases import MOST_CLIPS, Case, drawn_cases, read_cases
 from harness.config import JUDGE_SEEDS, Data, SplitFractions, validated
 from harness.contracts import Backbone, Setup
 from harness.datasets import READERS
 from harness.jobs import Executor
 from harness.progress import Progress
-from harness.record import environment
-from harness.store import Store, code_version
+from harness.record import About, Record, full_command, own_modules, run_folder
+from harness.store import Store
 from harness.types import BadInput
 from harness.weights import Weights
 
@@ -68,30 +68,38 @@ def _calibrate(options: argparse.Namespace) -> int:
         fid_min_frames=2,  # faulty and real sets are of one size here: a small sample's bias is the same
     )
     metrics, left_out = _metrics(options.metrics, setup)
-    config = {k: v for k, v in vars(options).items() if k not in {"out", "resume", "workers"}}
-    out = _folder(options.out, options.resume)
-    record = _record(out, config, options.resume)
-    record["not_calibrated"] = left_out
+    about = _about(options, data, metrics)
+    with run_folder(options.out, options.resume) as out:
+        record = Record.begin(out, about, full_command("harness.calibrate"), options.resume)
+        record.fields["not_calibrated"] = left_out
+        return _run(options, data, [(name, setup) for name in metrics], out, record)
 
+
+def _run(
+    options: argparse.Namespace, data: Data, metrics: list[tuple[str, Setup]], out: Path, record: Record
+) -> int:
     # Ray is slow to import, and a typing error should be told at once.
-    from harness.calibration.cases import drawn_cases, read_cases
     from harness.calibration.run import Calibration
     from harness.execute import actor_pool, cluster
     from reports.calibration import write_page
 
     progress, store = Progress(), Store(out.parent / ".store")
+    weights = metrics[0][1].weights
 
-    def gathered(pool: Executor) -> Any:
+    def gathered(pool: Executor) -> list[Case]:
         if data.reader == EMBEDDED:
             return drawn_cases(pool, options.clips, data.size, options.seed, store)
-        return read_cases(pool, data, options.clips, options.seed, store, setup.weights)
+        return read_cases(pool, data, options.clips, options.seed, store, weights)
 
-    run = Calibration(out, tuple((name, setup) for name in metrics), options.seed, store, record)
+    run = Calibration(out, tuple(metrics), options.seed, store, record)
     with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
         run.go(pool, gathered)
     write_page(out)
     progress.say(f"datasheet: {out / 'calibration.html'}")
-    return 0
+    failures = record.fields["failures"]
+    for failure in failures:
+        progress.say(f"failed: {failure['what']}: {failure['reason']}")
+    return 1 if failures else 0
 
 
 def _data(options: argparse.Namespace) -> Data:
@@ -105,8 +113,11 @@ def _data(options: argparse.Namespace) -> Data:
             if embedded
             else f"--root is missing: --data {options.data} reads a folder of yours"
         )
-    if options.clips < 1:
-        raise BadInput(f"--clips {options.clips}: at least 1")
+    if options.root is not None and not options.root.is_dir():
+        raise BadInput(f"--root {options.root} is not a folder")
+    if options.clips < 1 or (embedded and options.clips > MOST_CLIPS):
+        most = f", and at most the {MOST_CLIPS} that are drawn" if embedded else ""
+        raise BadInput(f"--clips {options.clips}: at least 1{most}")
     if embedded and options.seed in JUDGE_SEEDS:
         raise BadInput(f"--seed {options.seed}: the embedded judges were trained on it; choose a smaller one")
     values = {
@@ -132,44 +143,25 @@ def _metrics(chosen: str | None, setup: Setup) -> tuple[list[str], dict[str, str
             if chosen:
                 raise BadInput(f"--metrics: {name}: {error}") from error
             left_out[name] = str(error)
+    if not usable:
+        raise BadInput(f"no metric can be made: {next(iter(left_out.items()))}")
     return usable, left_out
 
 
-def _folder(out: Path, resume: bool) -> Path:
-    """Return the run's folder; an earlier run there is set aside, never written over."""
-    out = out.absolute()
-    if out.exists() and not resume:
-        aside = next(p for n in range(1, 1_000_000) if not (p := out.with_name(f"{out.name}.{n}")).exists())
-        os.rename(out, aside)
-        print(f"the earlier run is kept in {aside}", file=sys.stderr)
-    out.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def _record(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]:
-    """Return run.json as it begins, or the one to go on with; BadInput if that is of another calibration."""
+def _about(options: argparse.Namespace, data: Data, metrics: list[str]) -> About:
+    """Return what the record says first."""
+    config = {k: v for k, v in vars(options).items() if k not in {"out", "resume", "workers"}}
     config = {k: str(v) if isinstance(v, Path) else v for k, v in config.items()}
-    own = sorted(n for n in str(config["metrics"]).split(",") if "." in n)
-    code = code_version("harness", "metrics", *own)
-    fields = {
-        "complete": False,
-        **environment(["python", "-m", "harness.calibrate", *sys.argv[1:]]),
-        "config": config,
-        "code": code,
-        "seeds": {"clips": config["seed"], "faults": config["seed"]},
-        "times": {},
-        "failures": [],
-    }
-    path = out / "run.json"
-    if not (resume and path.exists()):
-        return fields
-    before = results.read_json(path)
-    for key, what in (("code", "other code"), ("config", "other options")):
-        if before[key] != fields[key]:
-            raise BadInput(
-                f"{path}: --resume with {what} would mix numbers of two calibrations; leave it out"
-            )
-    return {**fields, "created": before["created"], "times": before["times"]}
+    return About(
+        kind="calibration",
+        name=options.out.name,
+        config={**config, "metrics": metrics, "size": data.size, "faces": data.faces},
+        modules=own_modules(metrics),
+        seeds={"clips": options.seed, "faults": options.seed},
+        reference={"policy": "the clip itself, without the fault"},
+        faces=data.faces,
+        backbones=options.backbones,
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from harness.types import BadInput, Frames
+from harness.types import BadInput, Frames, Unscorable
 from harness.weights import Weights
 
 Landmarks = NDArray[np.float32]
@@ -211,8 +211,16 @@ def rescaled(landmarks: Landmarks, ratio: float) -> Landmarks:
 
 
 def resized(frames: Frames, size: int) -> Frames:
-    """Return (T, size, size, 3): square footage shrunk by area or enlarged by cubic interpolation."""
-    if frames.shape[1:3] == (size, size):
+    """Return (T, size, size, 3) of square footage; Unscorable for any other, which would be squeezed."""
+    height, width = frames.shape[1:3]
+    if height != width:
+        raise Unscorable(f"{width}x{height} is no square face crop: crop the faces (face-v1)")
+    return resized_to(frames, size, size)
+
+
+def resized_to(frames: Frames, height: int, width: int) -> Frames:
+    """Return (T, height, width, 3): footage shrunk by area or enlarged by cubic interpolation."""
+    if frames.shape[1:3] == (height, width):
         return frames
-    method = cv2.INTER_AREA if frames.shape[1] > size else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(f, (size, size), interpolation=method) for f in frames])
+    method = cv2.INTER_AREA if frames.shape[1] > height else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(f, (width, height), interpolation=method) for f in frames])

@@ -9,19 +9,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import catalog, corpus, protocol, results, tables
+from harness import catalog, corpus, protocol, results, scoring, tables
 from harness.config import MethodEntry, Sweep
 from harness.contracts import Setup
 from harness.corpus import Corpus
 from harness.fit import FitSpec, read_curve
 from harness.jobs import Executor
+from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
 from harness.trials import TrialPlan, TrialResult
 from harness.types import BadInput
 from harness.weights import Weights
-from harness.work import Aggregate, Entrant, Generate, Measure, Measured, TrainStage
+from harness.work import Entrant, Generate, TrainStage, generation_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +175,30 @@ class Run:
         return failed
 
     def _measure(self, pool: Executor, asked: Sequence[Ask], failed: dict[tuple[str, str, str], str]) -> None:
-        items = [
-            Measured(entrant, ask, failed.get((entrant.title, entrant.trial, ask.sample.id)))
-            for entrant in self.entrants
+        rows = [self._row(entrant, asked, failed) for entrant in self.entrants]
+        scored = scoring.score(pool, rows, self.metrics, View(), self.store, self.weights, self.record)
+        tables.write_results(self.out, self.record, scored)
+
+    def _row(
+        self, entrant: Entrant, asked: Sequence[Ask], failed: dict[tuple[str, str, str], str]
+    ) -> scoring.Row:
+        clips, work = entrant.folder(self.out, "clips"), entrant.folder(self.out, "work")
+        pairs = tuple(
+            Comparison(
+                clip=(name := ask.sample.id),
+                generated=clips / f"{name}.mp4",
+                reference=ask.truth,
+                record=work / f"{name}.measured.json",
+                speaker=ask.sample.speaker,
+                emotion=ask.sample.emotion,
+                level=ask.sample.level,
+                failed=f"not generated: {reason}"
+                if (reason := failed.get((entrant.title, entrant.trial, name)))
+                else None,
+            )
             for ask in asked
-        ]
-        with self.record.phase("measure"):
-            outcomes = pool.map(Measure(self.out, self.metrics), items, "measuring clips")
-        broken = [(i, o) for i, o in zip(items, outcomes, strict=True) if o.reason is not None]
-        for item, outcome in broken:
-            what = f"{item.entrant.title} {item.entrant.trial} {item.ask.sample.id}: measuring"
-            self.record.failure(what, outcome.reason or "", outcome.crash)
-        if broken:
-            raise BadInput(
-                f"{self.out}: {len(broken)} clips could not be measured at all, see failures in run.json; "
-                f"the first: {broken[0][1].reason}"
-            )
-        clips = tuple(ask.sample.id for ask in asked)
-        job = Aggregate(self.out, self.metrics)
-        with self.record.phase("aggregate"):
-            scores = pool.map(job, [(e, clips) for e in self.entrants], "aggregating")
-        if lost := [o for o in scores if o.reason is not None]:
-            raise BadInput(
-                f"{self.out}: scores could not be aggregated: {lost[0].reason}\n{lost[0].crash or ''}"
-            )
-        found = [outcome.value for outcome in scores if outcome.value is not None]
-        self.record.metrics(found[0].cards)
-        tables.write_results(self.out, self.record, self.entrants, clips, found)
+        )
+        # A control reads its clip: it has no speed of generation.
+        timed = not self.record.fields["methods"][entrant.title]["control"]
+        speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
+        return scoring.Row(entrant.title, entrant.trial, pairs, speeds)

@@ -1,5 +1,6 @@
 """run.json and the tables beside it: what was asked, what became of it, and all that a number depends on."""
 
+import fcntl
 import os
 import platform
 import subprocess
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness import catalog, results
 from harness.config import Sweep
@@ -37,6 +38,46 @@ FPS_CARD = MetricCard(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a run is, before anything is done: what its record says first.
+
+    config: plain JSON values, all that was asked. modules: the user's own modules that it names.
+    """
+
+    kind: Literal["sweep", "evaluation", "calibration"]
+    name: str
+    config: Mapping[str, Any]
+    modules: frozenset[str]
+    seeds: Mapping[str, int]
+    reference: Mapping[str, str]
+    faces: str
+    backbones: str
+
+
+def about_sweep(sweep: Sweep) -> About:
+    """Return what a sweep's record says first."""
+    named = [entry.name for entry in (*sweep.methods, *sweep.controls)] + sweep.metrics
+    return About(
+        kind="sweep",
+        name=sweep.name,
+        config=sweep.model_dump(mode="json"),
+        modules=own_modules(named),
+        seeds={"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
+        reference={
+            "policy": sweep.data.reference,
+            "frame": "the first frame of the clip that clips.csv names",
+        },
+        faces=sweep.data.faces,
+        backbones=sweep.backbones,
+    )
+
+
+def own_modules(names: Sequence[str]) -> frozenset[str]:
+    """Return the user's own modules among methods and metrics."""
+    return frozenset(name for name in names if "." in name)
+
+
 @dataclass(slots=True)
 class Record:
     """run.json while the run goes on; every change is written at once."""
@@ -46,11 +87,10 @@ class Record:
     curves: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, sweep: Sweep, out: Path, command: Sequence[str], resume: bool) -> "Record":
+    def begin(cls, out: Path, about: About, command: Sequence[str], resume: bool) -> "Record":
         """Start a run's record, or take up the one in `out`. Raises BadInput if that is of another config."""
         path = out / "run.json"
-        config = sweep.model_dump(mode="json")
-        code = code_version("harness", "methods", "metrics", *_own_modules(sweep))
+        code = code_version("harness", "methods", "metrics", *about.modules)
         if resume and path.exists():
             before = results.read_json(path)
             if before.get("code") != code:
@@ -58,27 +98,25 @@ class Record:
                     f"{path}: --resume with other code than the run was begun with would mix numbers of two "
                     "versions; leave out --resume (what the change did not touch is not made again)"
                 )
-            if before["config"] != config:
+            if before["config"] != about.config:
                 raise BadInput(
                     f"{path}: --resume with another config; use another --out, or leave out --resume"
                 )
         fields = {
-            "name": sweep.name,
+            "kind": about.kind,
+            "name": about.name,
             "complete": False,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": " ".join(command),
-            "config": config,
-            "config_hash": digest(config),
+            "config": about.config,
+            "config_hash": digest(about.config),
             "code": code,
-            "seeds": {"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
+            "seeds": about.seeds,
             "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
             "git": _git_revision(),
-            "reference": {
-                "policy": sweep.data.reference,
-                "frame": "the first frame of the clip that clips.csv names",
-            },
-            "faces": sweep.data.faces,
-            "backbones": sweep.backbones,
+            "reference": about.reference,
+            "faces": about.faces,
+            "backbones": about.backbones,
             "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
             "times": {},
             "methods": {},
@@ -86,6 +124,7 @@ class Record:
             "trials": [],
             "stages": [],
             "failures": [],
+            "warnings": [],
         }
         record = cls(path, fields)
         record.write()
@@ -123,9 +162,10 @@ class Record:
         """Note a method's card under its rows' title."""
         self.fields["methods"][title] = asdict(catalog.method(name).card)
 
-    def metrics(self, cards: Mapping[str, MetricCard]) -> None:
-        """Note the cards of the metrics, and of the speed that the engine itself measures."""
-        self.fields["metrics"] = {name: asdict(card) for name, card in {**cards, "fps": FPS_CARD}.items()}
+    def metrics(self, cards: Mapping[str, MetricCard], timed: bool) -> None:
+        """Note the cards of the metrics, and of the speed that the engine itself measures where it does."""
+        whole = {**cards, "fps": FPS_CARD} if timed else cards
+        self.fields["metrics"] = {name: asdict(card) for name, card in whole.items()}
 
     def trial(self, title: str, trial: str, result: TrialResult) -> None:
         """Note what became of a trial."""
@@ -177,15 +217,36 @@ class Record:
         self.write()
 
 
-def full_command() -> list[str]:
+def full_command(module: str) -> list[str]:
     """Return the command line as a person would type it."""
-    return ["python", "-m", "harness.sweep", *sys.argv[1:]]
+    return ["python", "-m", module, *sys.argv[1:]]
 
 
-def _own_modules(sweep: Sweep) -> set[str]:
-    """Return the user's own modules that the sweep names."""
-    names = [entry.name for entry in (*sweep.methods, *sweep.controls)] + sweep.metrics
-    return {name for name in names if "." in name}
+@contextmanager
+def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
+    """Give a run its folder, held against other runs; an earlier run there is set aside, never written over.
+
+    Raises BadInput when another run is writing there now, or when the folder holds something else.
+    """
+    if chosen.exists() and not chosen.is_dir():
+        raise BadInput(f"--out {chosen} is a file; give a folder")
+    out = chosen.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_name(f".{out.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(f"{out}: another run is writing there; give another --out") from error
+        if out.exists() and not resume and any(out.iterdir()):
+            if not (out / "run.json").exists():
+                raise BadInput(f"--out {out} holds files that are no run's; give another folder")
+            aside = next(
+                p for n in range(1, 1_000_000) if not (p := out.with_name(f"{out.name}.{n}")).exists()
+            )
+            os.rename(out, aside)
+            print(f"the earlier run is kept in {aside}", file=sys.stderr)
+        out.mkdir(exist_ok=True)
+        yield out
 
 
 def _git_revision() -> str | None:
@@ -206,14 +267,3 @@ def _git_revision() -> str | None:
 
 def _memory() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-
-
-def environment(command: Sequence[str]) -> dict[str, Any]:
-    """Return what any run's record says of where, when and with what it was made."""
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(command),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
-        "git": _git_revision(),
-        "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "memory_gib": _memory()},
-    }

@@ -30,6 +30,8 @@ RESULT_COLUMNS = (
     "higher_is_better",
     "backbone",
     "comparable",
+    "reason",
+    "detail",
 )
 CLIP_COLUMNS = ("run", "method", "trial", "clip", "metric", "value", "reason", "detail")
 SAMPLE_COLUMNS = ("clip", "speaker", "emotion", "level", "text", "frames", "reference_clip")

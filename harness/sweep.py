@@ -5,14 +5,13 @@ input, nothing was changed.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from harness import config
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
-from harness.record import Record, full_command
+from harness.record import Record, about_sweep, full_command, run_folder
 from harness.store import Store
 from harness.types import BadInput
 
@@ -36,14 +35,22 @@ def main(arguments: list[str] | None = None) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     # Ray is slow to import, and a typing error should be told at once.
     sweep = config.load(options.sweep, options.set)
-    out = _folder(options.out, sweep.name, options.resume)
+    if options.out is None and "runtime_resources" in Path.cwd().parts:
+        raise BadInput(
+            "this job runs in Ray's own copy of the project, which Ray deletes: "
+            "give --out an absolute path that outlives the job"
+        )
+    with run_folder(options.out or Path("reports/runs") / sweep.name, options.resume) as out:
+        return _run(sweep, out, options)
+
+
+def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     from harness.execute import actor_pool, cluster
     from harness.tune import run_trials
     from reports import write_views
 
     progress = Progress()
-    out.mkdir(parents=True, exist_ok=True)
-    record = Record.begin(sweep, out, full_command(), options.resume)
+    record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
     with cluster(options.workers) as workers:
         engine = Engine(
             pool=lambda: actor_pool(workers, sweep.resources.gpus, progress),
@@ -56,21 +63,6 @@ def _sweep(options: argparse.Namespace) -> int:
     for failure in failures:
         progress.say(f"failed: {failure['what']}: {failure['reason']}")
     return 1 if failures else 0
-
-
-def _folder(chosen: Path | None, name: str, resume: bool) -> Path:
-    """Return the run's folder; an earlier run there is set aside, never written over."""
-    if chosen is None and "runtime_resources" in Path.cwd().parts:
-        raise BadInput(
-            "this job runs in Ray's own copy of the project, which Ray deletes: "
-            "give --out an absolute path that outlives the job"
-        )
-    out = (chosen or Path("reports/runs") / name).absolute()
-    if out.exists() and not resume:
-        aside = next(p for n in range(1, 1_000_000) if not (p := out.with_name(f"{out.name}.{n}")).exists())
-        os.rename(out, aside)
-        print(f"the earlier run is kept in {aside}", file=sys.stderr)
-    return out
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import numpy as np
 from PIL import Image
 
 from harness import results
+from harness.measure import Scores, read_measurements
 from harness.prepare import load
 from harness.protocol import Ask
 from harness.record import FPS_CARD, Record
+from harness.scoring import Row
 from harness.types import Measurement, Score
-from harness.work import Entrant, Scores, generation_speed, read_measurements
 
 
 def write_samples(out: Path, asked: Sequence[Ask]) -> None:
@@ -37,26 +38,22 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
     results.write_rows(out / "clips.csv", results.SAMPLE_COLUMNS, rows)
 
 
-def write_results(
-    out: Path, record: Record, entrants: Sequence[Entrant], clips: Sequence[str], scores: Sequence[Scores]
-) -> None:
+def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]]) -> None:
     """Write results.csv, per_clip.csv and curves.csv."""
     table: list[Mapping[str, Any]] = []
     per_clip: list[Mapping[str, Any]] = []
-    for entrant, found in zip(entrants, scores, strict=True):
-        who = {"run": record.fields["name"], "method": entrant.title, "trial": entrant.trial}
-        folder = entrant.folder(out, "work")
-        measured = [read_measurements(folder, clip) for clip in clips]
+    for row, found in scored:
+        who = {"run": record.fields["name"], "method": row.method, "trial": row.trial}
+        measured = [read_measurements(pair.record) for pair in row.pairs]
         for name, score in found.values.items():
             table.append({**who, **_score_row(found.cards[name], score)})
-            per_clip += [{**who, **_clip_row(name, row[name])} for row in measured]
-        if record.fields["methods"][entrant.title]["control"]:
-            continue  # a control reads its clip: it has no speed of generation
-        speeds = [generation_speed(folder, clip) for clip in clips]
-        table.append({**who, **_score_row(FPS_CARD, _speed_score(speeds))})
+            per_clip += [{**who, **_clip_row(name, clip[name])} for clip in measured]
+        if row.speeds is None:
+            continue
+        table.append({**who, **_score_row(FPS_CARD, _speed_score(row.speeds))})
         per_clip += [
-            {**who, "clip": clip, "metric": "fps", "value": speed}
-            for clip, speed in zip(clips, speeds, strict=True)
+            {**who, "clip": pair.clip, "metric": "fps", "value": speed}
+            for pair, speed in zip(row.pairs, row.speeds, strict=True)
         ]
     results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
     results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, per_clip)
@@ -75,6 +72,8 @@ def _score_row(card: Any, score: Score) -> dict[str, Any]:
         "higher_is_better": card.higher_is_better,
         "backbone": card.backbone,
         "comparable": card.comparable,
+        "reason": score.reason,
+        "detail": score.detail,
     }
 
 

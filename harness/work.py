@@ -7,22 +7,21 @@ file exists is done. Paths travel, never frames.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from harness import catalog, config, media, prepare
-from harness.contracts import Method, Metric, MetricCard, Setup
+from harness.contracts import Method
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_stage
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
-from harness.types import BadInput, Clip, Measurement, Pair, Sample, Score, Unscorable
+from harness.types import Sample, Unscorable
 from harness.weights import Weights
 
 
@@ -128,85 +127,6 @@ class Generate:
         return {"seconds": seconds, "frames": len(clip.frames)}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A clip's record: one measurement per metric, features in a file beside."""
-
-    entrant: Entrant
-    ask: Ask
-    failed: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Measures generated clips from their files; an item is a Measured, its record `.measured.json`."""
-
-    run: Path
-    metrics: tuple[tuple[str, Setup], ...]
-
-    def open(self) -> Callable[[Measured], None]:
-        """See Job."""
-        cv2.setNumThreads(1)
-        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
-
-        def one(item: Measured) -> None:
-            record = item.entrant.folder(self.run, "work") / f"{item.ask.sample.id}.measured.json"
-            if record.exists():
-                return
-            found = _unscored(made, item) if item.failed else _measure(made, item, self.run)
-            features: dict[str, Any] = {
-                f"{name}/{key}": array
-                for name, m in found.items()
-                for key, array in (m.features or {}).items()
-            }
-            if features:
-                write_whole(record.with_suffix(".npz"), lambda private: np.savez(private, **features))
-            _write_record(record, {n: _plain(m) for n, m in found.items()})
-
-        return one
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """An entrant's score by metric, with the cards that say what the numbers are."""
-
-    values: Mapping[str, Score]
-    cards: Mapping[str, MetricCard]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """Turns an entrant's records into Scores; an item is (entrant, clip ids)."""
-
-    run: Path
-    metrics: tuple[tuple[str, Setup], ...]
-
-    def open(self) -> Callable[[tuple[Entrant, tuple[str, ...]]], Scores]:
-        """See Job."""
-        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
-
-        def one(item: tuple[Entrant, tuple[str, ...]]) -> Scores:
-            entrant, clips = item
-            rows = [read_measurements(entrant.folder(self.run, "work"), clip) for clip in clips]
-            values = {m.card.name: m.aggregate([row[m.card.name] for row in rows]) for m in made}
-            return Scores(values, {m.card.name: m.card for m in made})
-
-        return one
-
-
-def read_measurements(folder: Path, clip: str) -> dict[str, Measurement]:
-    """Return a clip's measurements by metric, features included."""
-    record = folder / f"{clip}.measured.json"
-    stored = json.loads(record.read_text())
-    features: dict[str, dict[str, Any]] = {}
-    if record.with_suffix(".npz").exists():
-        with np.load(record.with_suffix(".npz"), allow_pickle=False) as arrays:
-            for key in arrays.files:
-                name, _, part = key.partition("/")
-                features.setdefault(name, {})[part] = arrays[key]
-    return {n: Measurement(**row, features=features.get(n)) for n, row in stored.items()}
-
-
 def generation_speed(folder: Path, clip: str) -> float | None:
     """Return a clip's generated frames per second, None if it was not generated."""
     record = folder / f"{clip}.generated.json"
@@ -222,44 +142,6 @@ def _load(entrant: Entrant) -> Method:
     if entrant.model is not None:
         method.load(entrant.model)
     return method
-
-
-def _measure(metrics: list[Metric], item: Measured, run: Path) -> dict[str, Measurement]:
-    sample = item.ask.sample
-    truth = prepare.load(item.ask.truth)
-    pair = Pair(
-        clip_id=sample.id,
-        generated=media.read_clip(item.entrant.folder(run, "clips") / f"{sample.id}.mp4"),
-        reference=Clip(truth.frames, truth.audio),
-        speaker=sample.speaker,
-        emotion=sample.emotion,
-        level=sample.level,
-    )
-    return {m.card.name: _score(m, pair) for m in metrics}
-
-
-def _score(metric: Metric, pair: Pair) -> Measurement:
-    try:
-        if pair.length < metric.card.min_frames:
-            raise Unscorable(f"{pair.length} frames; {metric.card.name} needs {metric.card.min_frames}")
-        if metric.card.needs_audio and pair.generated.audio is None:
-            raise Unscorable("no sound track")
-        return metric.measure(pair)
-    except (Unscorable, BadInput) as error:
-        return Measurement(pair.clip_id, None, str(error), None, pair.speaker, pair.emotion, pair.level)
-
-
-def _unscored(metrics: list[Metric], item: Measured) -> dict[str, Measurement]:
-    s = item.ask.sample
-    reason = f"not generated: {item.failed}"
-    return {
-        m.card.name: Measurement(s.id, None, reason, None, s.speaker, s.emotion, s.level) for m in metrics
-    }
-
-
-def _plain(measurement: Measurement) -> dict[str, Any]:
-    kept = [f.name for f in fields(measurement) if f.name != "features"]
-    return {name: getattr(measurement, name) for name in kept}
 
 
 def _write_record(path: Path, record: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.contracts import MethodCard, MetricCard
+from harness.datasets.folder import SUFFIXES
 from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
 from harness.types import BadInput
 
@@ -56,6 +57,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    kind: Literal["sweep", "evaluation"]
     name: str
     complete: bool
     created: str
@@ -75,6 +77,7 @@ class Record(BaseModel):
     trials: list[Trial]
     stages: list[Stage]
     failures: list[Failure]
+    warnings: list[str]
 
     def params(self, method: str, trial: str) -> dict[str, Any]:
         """Return the parameters of one trial, empty where the sweep gave none."""
@@ -99,8 +102,11 @@ class Run:
     curves: pd.DataFrame
 
     def clip_file(self, method: str, trial: str, clip: str) -> Path:
-        """Return where the engine puts a generated clip; it need not exist."""
-        return self.folder / "clips" / method / trial / f"{clip}.mp4"
+        """Return a clip's file; it need not exist. Only clips of an evaluation are not all mp4."""
+        folder = self.folder / "clips" / method / trial
+        if self.record.kind == "evaluation":
+            return next((folder / f"{clip}{s}" for s in SUFFIXES if (folder / f"{clip}{s}").exists()), folder)
+        return folder / f"{clip}.mp4"
 
 
 def load(folder: Path) -> Run:

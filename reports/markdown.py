@@ -39,8 +39,7 @@ def markdown(run: Run, board: Board) -> str:
         "## Leaderboard",
         _table(run, board, ["#", "method", "mean rank"], [(_lead(r), r) for r in board.competing]),
         *_failed(run),
-        "### Controls",
-        _table(run, board, ["control", "shows"], [(_control_lead(run, r), r) for r in board.controls]),
+        *_controls(run, board),
         "\n".join(f"- {n.mark + ' ' if n.mark else ''}{text(n.text)}" for n in notes(run, board)),
         *_trends(trends(board)),
         *_unscored(unscored(run)),
@@ -50,7 +49,15 @@ def markdown(run: Run, board: Board) -> str:
 
 def _banner(run: Run, board: Board) -> list[str]:
     warning = partial(run, board)
-    return [f"> [!WARNING]\n> **Partial run.** {text(warning)}"] if warning else []
+    found = [f"**Partial run.** {text(warning)}"] if warning else []
+    return [f"> [!WARNING]\n> {line}" for line in [*found, *(text(w) for w in run.record.warnings)]]
+
+
+def _controls(run: Run, board: Board) -> list[str]:
+    if not board.controls:
+        return []
+    rows = [(_control_lead(run, r), r) for r in board.controls]
+    return ["### Controls", _table(run, board, ["control", "shows"], rows)]
 
 
 def _facts(run: Run, board: Board) -> str:
@@ -85,7 +92,8 @@ def _cell(row: Row, metric: str, places: int) -> str:
     if cell is None:
         return NOTHING
     value = fixed(cell.value, places) + (RELATED if cell.related else "")
-    under = f"{interval(cell.low, cell.high, places)} {coverage(cell.n, cell.unscored)}".strip()
+    said = [interval(cell.low, cell.high, places), coverage(cell.n, cell.unscored), cell.detail]
+    under = " ".join(part for part in said if part)
     return f"{f'**{value}**' if cell.best else value}<br><sub>{text(under)}</sub>"
 
 

@@ -1,6 +1,7 @@
 """What must be said beside the numbers: marks and their footnotes, what controls show, the run in short."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.contracts import MetricCard
 from harness.types import LEVELS
@@ -45,7 +46,13 @@ def is_out_of_domain(run: Run, card: MetricCard) -> bool:
 
 def notes(run: Run, board: Board) -> list[Note]:
     """Return the footnotes of the ranked table."""
-    return [*_rule(board), *_related(board), *_not_comparable(run, board), *_out_of_domain(run, board)]
+    return [
+        *_rule(board),
+        *_without_value(board),
+        *_related(board),
+        *_not_comparable(run, board),
+        *_out_of_domain(run, board),
+    ]
 
 
 def meaning(run: Run, row: Row) -> str:
@@ -63,23 +70,32 @@ def facts(run: Run, board: Board) -> list[Fact]:
     levels = len(set(clips["level"]) & set(LEVELS))
     failed = failed_trials(run)
     best = board.competing[0] if board.competing else None
+    swept = run.record.kind == "sweep"
+    trials = Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed")
     return [
         Fact(
-            "Best trial",
+            "Best trial" if swept else "Best",
             best.name if best else "none",
             params(best.params) if best else "",
         ),
-        Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed"),
-        Fact("Test clips", str(len(clips)), _count(speakers, "speaker")),
+        trials if swept else Fact("Methods", str(len(board.competing)), "clips as given"),
+        Fact("Test clips" if swept else "Clips", str(len(clips)), _count(speakers, "speaker")),
         Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
-        Fact("Corpus", run.record.reader, f"split {run.record.split.hash[:12]}"),
-        Fact(
-            "Backbones",
-            run.record.backbones,
-            f"reference picture: {run.record.reference.get('policy', 'unknown')}",
-        ),
+        Fact("Corpus" if swept else "Reference", *_corpus(run)),
+        Fact("Backbones", run.record.backbones, _picture(run) if swept else f"faces: {run.record.faces}"),
         Fact("Time", duration(_seconds(run)), "all phases"),
     ]
+
+
+def _corpus(run: Run) -> tuple[str, str]:
+    digest = run.record.split.hash[:12]
+    if run.record.kind == "sweep":
+        return run.record.reader, f"split {digest}"
+    return Path(str(run.record.config["reference"])).name, f"contents {digest}"
+
+
+def _picture(run: Run) -> str:
+    return f"reference picture: {run.record.reference.get('policy', 'unknown')}"
 
 
 def failed_trials(run: Run) -> list[Trial]:
@@ -114,6 +130,18 @@ def _rule(board: Board) -> list[Note]:
             "point estimate among competing rows; where intervals overlap, no difference has been tested.",
         ),
     ]
+
+
+def _without_value(board: Board) -> list[Note]:
+    """Return why whole columns of a row have no value though its clips were scored."""
+    rows = [*board.competing, *board.controls]
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for card in board.columns:
+            cell = row.cells.get(card.name)
+            if cell is not None and cell.reason:
+                reasons.setdefault(f"{title(card)}: {cell.reason}", []).append(row.name)
+    return [Note("", f"No value ({', '.join(names)}). {reason}") for reason, names in reasons.items()]
 
 
 def _related(board: Board) -> list[Note]:

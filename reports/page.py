@@ -48,6 +48,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         plotly=Markup(get_plotlyjs()) if panels else "",
         figures=_json({p.id: p.spec for p in panels}),
         name=run.record.name,
+        swept=run.record.kind == "sweep",
         partial=notes.partial(run, board),
         facts=notes.facts(run, board),
         columns=_columns(run, board),
@@ -152,10 +153,15 @@ def _player_data(run: Run, board: Board) -> dict[str, Any]:
         for c, s, emotion, level in table
     ]
     files = [
-        [quote(path.relative_to(run.folder).as_posix()) if path.is_file() else None for path in paths]
+        [quote(path.relative_to(run.folder).as_posix()) if _plays(path) else None for path in paths]
         for paths in ([run.clip_file(*row.key, clip) for clip, _ in clips] for row in board.shown())
     ]
     return {"labels": [label for _, label in clips], "files": files}
+
+
+def _plays(path: Path) -> bool:
+    """Whether there is a clip that a browser plays."""
+    return path.suffix in {".mp4", ".m4v", ".mov", ".webm"} and path.is_file()
 
 
 def _provenance(run: Run) -> list[tuple[str, str]]:

@@ -27,12 +27,19 @@ CONTROLS = {
     "shifted_audio": "sound early by a fixed number of frames",
     "wrong_emotion": "the same speaker in another emotion",
 }
-"""The controls without which no leaderboard is shown, in the order shown, and what each one shows."""
+"""The controls without which no sweep's leaderboard is shown, in the order shown, and what each one shows."""
+
+REAL = {"sweep": "ground_truth", "evaluation": "reference"}
+"""The control that stands for the real clips."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the board; `related` says that its judge is a relative of what the method trains on."""
+    """One number of the board.
+
+    related: its judge is a relative of what the method trains on. reason: why there is no value though clips
+    were scored. detail: what to know beside the value.
+    """
 
     value: float
     low: float
@@ -40,6 +47,8 @@ class Cell:
     n: int
     unscored: int
     related: bool
+    reason: str = ""
+    detail: str = ""
     best: bool = False
 
 
@@ -87,9 +96,14 @@ class Board:
             first.setdefault(row.method, row)
         return list(first.values())
 
-    def control(self, name: str) -> Row:
-        """Return the row of a required control, by the name on its card."""
-        return next(row for row in self.controls if row.card.name == name)
+    def control(self, name: str) -> Row | None:
+        """Return the row of a control, by the name on its card; None where the run has none."""
+        return next((row for row in self.controls if row.card.name == name), None)
+
+    @property
+    def real(self) -> Row | None:
+        """The row of the real clips."""
+        return next((row for row in self.controls if row.card.name in REAL.values()), None)
 
     def decimals(self, metric: str) -> int:
         """Return how many decimal places every row of a column is written with."""
@@ -97,8 +111,8 @@ class Board:
 
     def shown(self) -> list[Row]:
         """Return the rows that breakdowns show: ground truth, best trials, the other controls."""
-        truth = self.control("ground_truth")
-        return [truth, *self.best_trials(), *(r for r in self.controls if r is not truth)]
+        real = [self.real] if self.real else []
+        return [*real, *self.best_trials(), *(r for r in self.controls if r not in real)]
 
 
 def rank(run: Run) -> Board:
@@ -106,7 +120,7 @@ def rank(run: Run) -> Board:
     rows = _rows(run)
     controls = [r for r in rows if r.card.control]
     missing = [name for name in CONTROLS if name not in {r.card.name for r in controls}]
-    if missing:
+    if missing and run.record.kind == "sweep":
         raise BadInput(
             f"{run.folder / 'results.csv'}: no row of the control {', '.join(missing)}; a leaderboard is not "
             "shown without its controls: measure them in the sweep and finish it with --resume"
@@ -148,6 +162,8 @@ def _rows(run: Run) -> list[Row]:
                 n=int(line["n"]),
                 unscored=int(line["n_unscored"]),
                 related=run.record.metrics[line["metric"]].family in card.trained_against,
+                reason=line["reason"],
+                detail=line["detail"],
             )
             for line in table.to_dict("records")
         }

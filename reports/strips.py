@@ -44,19 +44,19 @@ class Strip:
 
 def write_strips(run: Run, board: Board) -> list[Strip]:
     """Write strips/<clip>.png for a few clips of different emotions and say what is in them."""
-    rows = [board.control("ground_truth"), *board.best_trials(), board.control("still")]
-    strips = [_strip(run, rows, clip) for clip in _chosen(run, board.control("ground_truth"))]
+    rows = [r for r in (board.real, *board.best_trials(), board.control("still")) if r is not None]
+    strips = [_strip(run, rows, clip) for clip in _chosen(run, rows[0])] if rows else []
     return [s for s in strips if s is not None]
 
 
-def _chosen(run: Run, truth: Row) -> list[str]:
+def _chosen(run: Run, shown: Row) -> list[str]:
     """Return one clip per emotion, of as many speakers as there are, among those that were written."""
     chosen: list[str] = []
     speakers: set[str] = set()
     have = [
         (clip, speaker, emotion)
         for clip, speaker, emotion in run.clips[["clip", "speaker", "emotion"]].itertuples(index=False)
-        if run.clip_file(*truth.key, clip).is_file()
+        if run.clip_file(*shown.key, clip).is_file()
     ]
     for emotion in dict.fromkeys(e for _, _, e in have):
         of_emotion = [(c, s) for c, s, e in have if e == emotion]
@@ -73,8 +73,8 @@ def _strip(run: Run, rows: Sequence[Row], clip: str) -> Strip | None:
     present = [frames for frames in decoded if frames is not None]
     if not present:
         return None
-    moments = np.linspace(0, min(len(f) for f in present) - 1, _COLUMNS).round().astype(int)
     height, width = present[0].shape[1:3]
+    moments = np.linspace(0, min(len(f) for f in present) - 1, _COLUMNS).round().astype(int)
     scale = min(1.0, _LARGEST_SIDE / height)
     size = (round(width * scale), round(height * scale))
     picture = np.concatenate([_row(frames, moments, size) for frames in decoded])

@@ -14,7 +14,7 @@ from harness import config, results, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
-from harness.record import Record
+from harness.record import Record, about_sweep
 from harness.store import Store
 from harness.trials import run_in_process
 from harness.types import BadInput
@@ -47,7 +47,7 @@ def yaml(folder: Path, root: Path, reader: str = "crema_d") -> Path:
 def run(path: Path, out: Path, resume: bool = False) -> Record:
     chosen = config.load(path)
     out.mkdir(parents=True, exist_ok=True)
-    record = Record.begin(chosen, out, ["test"], resume)
+    record = Record.begin(out, about_sweep(chosen), ["test"], resume)
     Run(chosen, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
     return record
 
@@ -166,6 +166,7 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path, capsys: pytest
 def test_an_earlier_run_is_kept_aside(tmp_path: Path, corpus: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.csv").write_text("precious")
+    (tmp_path / "out" / "run.json").write_text("{}")
     bad = yaml(tmp_path, Path("/nowhere"))
     assert sweep.main([str(bad), "--out", str(tmp_path / "out"), "--workers", "2"]) == 2
     assert (tmp_path / "out.1" / "results.csv").read_text() == "precious"

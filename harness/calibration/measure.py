@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from harness.calibration.cases import Case
 from harness.calibration.datasheet import Scored
 from harness.calibration.faults import FAULTS, Fault, Subject
 from harness.contracts import Metric, Setup
+from harness.jobs import Outcome, attempt
+from harness.measure import measure_pair
 from harness.store import Store, write_whole
 from harness.types import BadInput, Clip, Measurement, Pair, Score, Unscorable
 
@@ -46,36 +49,46 @@ def hears(metric: Metric, fault: Fault) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MeasureFaults:
-    """Measures every strength of a fault on a clip; an item is (case, fault's name or NO_FAULT)."""
+    """Measures every strength of a fault on a clip; an item is (case, fault's name or NO_FAULT).
+
+    Its value is the crashes met, one a metric: the other metrics go on, and a resumed run tries it again.
+    """
 
     out: Path
     metrics: Metrics
     seed: int
     store: Store
 
-    def open(self) -> Callable[[tuple[Case, str]], None]:
+    def open(self) -> Callable[[tuple[Case, str]], list[Outcome[Measurement]]]:
         """See Job."""
         cv2.setNumThreads(1)
         made = [catalog.metric(name)(setup) for name, setup in self.metrics]
 
-        def one(item: tuple[Case, str]) -> None:
+        def one(item: tuple[Case, str]) -> list[Outcome[Measurement]]:
             case, name = item
             path = record_path(self.out, name, case.id)
-            if path.exists():
-                return
+            if _is_done(path):
+                return []
             subject, fault = case.subject(), FAULTS.get(name)
             asked = [m for m in made if fault is None or hears(m, fault)]
             clips = faulty_clips(subject, fault, fault_seed(self.seed, case.id, name))
-            found = {s: self._measure(asked, case, subject, clip) for s, clip in clips}
-            _write(path, found)
+            crashes: dict[str, Outcome[Measurement]] = {}
+            found = {s: self._measure(asked, case, subject, clip, crashes) for s, clip in clips}
+            _write(path, found, faulty=bool(crashes))
+            return list(crashes.values())
 
         return one
 
     def _measure(
-        self, asked: Sequence[Metric], case: Case, subject: Subject, clip: Clip | str
+        self,
+        asked: Sequence[Metric],
+        case: Case,
+        subject: Subject,
+        clip: Clip | str,
+        crashes: dict[str, Outcome[Measurement]],
     ) -> dict[str, Measurement]:
         if isinstance(clip, str):
-            return {m.card.name: Measurement(case.id, reason=clip) for m in asked}
+            return {m.card.name: _unscored(case, clip) for m in asked}
         pair = Pair(
             clip_id=case.id,
             generated=clip,
@@ -86,7 +99,17 @@ class MeasureFaults:
             landmarks=subject.clip.landmarks,
             store=self.store,
         )
-        return {m.card.name: _measured(m, pair) for m in asked}
+        found = {}
+        for metric in asked:
+            outcome = attempt(partial(measure_pair, metric), pair)
+            found[metric.card.name] = outcome.value or _unscored(case, outcome.reason or "")
+            if outcome.crash is not None:
+                crashes.setdefault(metric.card.name, outcome)
+        return found
+
+
+def _unscored(case: Case, reason: str) -> Measurement:
+    return Measurement(case.id, reason=reason, speaker=case.speaker, emotion=case.emotion, level=case.level)
 
 
 def fault_seed(seed: int, clip: str, fault: str) -> tuple[int, ...]:
@@ -112,17 +135,6 @@ def faulty_clips(
             continue
         # Unchanged pictures are the truth's: what networks find in them serves every shift of the sound.
         yield strength, Clip(clip.frames, clip.audio, shared=fault.touches == "sound")
-
-
-def _measured(metric: Metric, pair: Pair) -> Measurement:
-    try:
-        if pair.length < metric.card.min_frames:
-            raise Unscorable(f"{pair.length} frames; {metric.card.name} needs {metric.card.min_frames}")
-        if metric.card.needs_audio and pair.generated.audio is None:
-            raise Unscorable("no sound track")
-        return metric.measure(pair)
-    except (Unscorable, BadInput) as error:
-        return Measurement(pair.clip_id, None, str(error), None, pair.speaker, pair.emotion, pair.level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +191,7 @@ def scored(metric: Metric, rows: Sequence[Measurement]) -> Scored:
 
 def read(path: Path, strength: float) -> dict[str, Measurement]:
     """Return what was measured of a clip at one strength, by metric, features included."""
-    stored = json.loads(path.read_text(encoding="utf-8"))[repr(strength)]
+    stored = json.loads(path.read_text(encoding="utf-8"))["strengths"][repr(strength)]
     arrays = path.with_suffix(".npz")
     if not any(row["features"] for row in stored.values()):
         return {name: Measurement(**row) for name, row in stored.items()}
@@ -195,7 +207,11 @@ def read(path: Path, strength: float) -> dict[str, Measurement]:
         }
 
 
-def _write(path: Path, found: Measurements) -> None:
+def _is_done(path: Path) -> bool:
+    return path.exists() and not json.loads(path.read_text(encoding="utf-8"))["faulty"]
+
+
+def _write(path: Path, found: Measurements, faulty: bool) -> None:
     """Write a record; features go to a file beside it, each array once however many metrics gave it."""
     arrays: dict[str, Any] = {}
     plain = {
@@ -204,7 +220,8 @@ def _write(path: Path, found: Measurements) -> None:
     }
     if arrays:
         write_whole(path.with_suffix(".npz"), lambda private: _save(private, arrays))
-    write_whole(path, lambda private: _text(private, json.dumps(plain)))
+    whole = json.dumps({"faulty": faulty, "strengths": plain})
+    write_whole(path, lambda private: _text(private, whole))
 
 
 def _plain(measurement: Measurement, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,15 @@
 Each step skips what its files show to be done, so the same call resumes a killed run.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness import catalog, results
+from harness import catalog
 from harness.calibration import datasheet, tables
 from harness.calibration.cases import Case, applicable
 from harness.calibration.datasheet import Scored, Verdict, judge, level
@@ -21,6 +19,7 @@ from harness.calibration.faults import FAULTS, Fault
 from harness.calibration.measure import NO_FAULT, MeasureFaults, Metrics, ScoreStrength, hears
 from harness.contracts import Metric
 from harness.jobs import Executor, Outcome
+from harness.record import Record
 from harness.store import Store
 from harness.types import BadInput
 
@@ -42,37 +41,41 @@ class Calibration:
     metrics: Metrics
     seed: int
     store: Store
-    record: dict[str, Any]
+    record: Record
     made: list[Metric] = field(init=False)
 
     def __post_init__(self) -> None:
         self.made = [catalog.metric(name)(setup) for name, setup in self.metrics]
-        self.record["metrics"] = {m.card.name: asdict(m.card) for m in self.made}
+        self.record.metrics({m.card.name: m.card for m in self.made}, timed=False)
 
     def go(self, pool: Executor, gathered: Callable[[Executor], list[Case]]) -> None:
         """Do every step; the tables and run.json are then written. Raises BadInput where a step failed."""
-        with self._phase("clips"):
+        with self.record.phase("clips"):
             cases = gathered(pool)
         self._describe(cases)
         faults = [f for f in FAULTS.values() if applicable(f, cases)]
         items = [(c, NO_FAULT) for c in cases] + [(c, f.name) for f in faults for c in applicable(f, cases)]
-        with self._phase("measure"):
+        with self.record.phase("measure"):
             job = MeasureFaults(self.out, self.metrics, self.seed, self.store)
-            self._all_done(pool.map(job, items, "measuring faulty clips"), [f"{f} {c.id}" for c, f in items])
+            outcomes = pool.map(job, items, "measuring faulty clips")
+        self._all_done(outcomes, [f"{fault} {case.id}" for case, fault in items])
         sets = _sets(faults, cases)
-        with self._phase("score"):
+        with self.record.phase("score"):
             scoring = ScoreStrength(self.out, self.metrics, self.seed)
             outcomes = pool.map(scoring, sets, "scoring strengths")
-            self._all_done(outcomes, [f"{fault} {strength:g}" for fault, strength, _ in sets])
+        self._all_done(outcomes, [f"{fault} {strength:g}" for fault, strength, _ in sets])
         found = {item: o.value for item, o in zip(sets, outcomes, strict=True)}
         self._write(faults, cases, found)
-        self.record["complete"] = True
-        self._save()
+        self.record.finish()
 
     def _describe(self, cases: Sequence[Case]) -> None:
         known = {c.speaker for c in cases if c.speaker is not None}
-        self.record["clips"] = {"count": len(cases), "speakers": len(known), "ids": [c.id for c in cases]}
-        self.record["faults"] = {
+        self.record.fields["clips"] = {
+            "count": len(cases),
+            "speakers": len(known),
+            "ids": [c.id for c in cases],
+        }
+        self.record.fields["faults"] = {
             f.name: {
                 **{
                     k: getattr(f, k)
@@ -83,19 +86,21 @@ class Calibration:
             }
             for f in FAULTS.values()
         }
-        self._save()
+        self.record.write()
 
     def _all_done(self, outcomes: Sequence[Outcome[Any]], names: Sequence[str]) -> None:
+        """Note every crash; raise BadInput where an item has no result at all."""
+        for name, outcome in zip(names, outcomes, strict=True):
+            crashes = outcome.value if isinstance(outcome.value, list) else []
+            lost = [outcome] if outcome.reason is not None else []
+            for crash in [*crashes, *lost]:
+                self.record.failure(name, crash.reason or "", crash.crash)
         broken = [(n, o) for n, o in zip(names, outcomes, strict=True) if o.reason is not None]
-        if not broken:
-            return
-        self.record["failures"] = [{"what": n, "reason": o.reason, "crash": o.crash} for n, o in broken]
-        self._save()
-        name, first = broken[0]
-        raise BadInput(
-            f"{self.out}: {len(broken)} of {len(names)} items failed, see failures in run.json; "
-            f"the first: {name}: {first.reason}"
-        )
+        if broken:
+            raise BadInput(
+                f"{self.out}: {len(broken)} of {len(names)} items failed, see failures in run.json; "
+                f"the first: {broken[0][0]}: {broken[0][1].reason}"
+            )
 
     def _write(self, faults: Sequence[Fault], cases: Sequence[Case], found: Mapping[Any, Any]) -> None:
         everyone = tuple(cases)
@@ -128,18 +133,7 @@ class Calibration:
                 )
                 verdicts.append(tables.verdict_row(name, fault.name, verdict))
         tables.write(self.out, levels, verdicts, clips)
-        self.record["av_offset"] = _offset_shares(cases, found)
-
-    @contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        times = self.record["times"]
-        times[name] = times.get(name, 0.0) + time.monotonic() - started
-        self._save()
-
-    def _save(self) -> None:
-        results.write_json(self.out / "run.json", self.record)
+        self.record.fields["av_offset"] = _offset_shares(cases, found)
 
 
 def _sets(faults: Sequence[Fault], cases: Sequence[Case]) -> list[tuple[str, float, tuple[Case, ...]]]:

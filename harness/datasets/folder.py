@@ -34,15 +34,33 @@ def read(root: Path) -> Found:
     manifest = root / "manifest.csv"
     if manifest.exists():
         return _listed(root, manifest)
+    return Found(tuple(Sample(i, p, None, None, None) for i, p in clips_below(root).items()), {})
+
+
+def clips_below(root: Path) -> dict[str, Path]:
+    """Return every video file below `root` by its id: the path without the suffix, `__` for each slash."""
     files = sorted(
         p
         for p in root.rglob("*")
         if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
-    ids = [str(p.relative_to(root).with_suffix("")).replace("/", "__") for p in files]
+    ids = [clip_id(p.relative_to(root)) for p in files]
     if doubled := sorted({i for i in ids if ids.count(i) > 1}):
         raise BadInput(f"{root}: two files are both called {doubled[0]}; rename one")
-    return Found(tuple(Sample(i, p, None, None, None) for i, p in zip(ids, files, strict=True)), {})
+    return dict(zip(ids, files, strict=True))
+
+
+def clip_id(file: Path) -> str:
+    """Return the id of a file given relative to its corpus."""
+    return "__".join(file.with_suffix("").parts)
+
+
+def generated_names(root: Path) -> dict[str, str]:
+    """Return, by id, the ids that the manifest's column `generated` gives to the clips made for its own."""
+    manifest = root / "manifest.csv"
+    rows = _rows(manifest) if manifest.exists() else []
+    named = [(clip_id(Path(row["file"])), row.get("generated", "")) for _, row in rows]
+    return {own: clip_id(Path(name)) for own, name in named if name}
 
 
 def _listed(root: Path, manifest: Path) -> Found:
@@ -92,7 +110,7 @@ def _sample(root: Path, row: dict[str, str], where: str) -> Sample:
     if level and level not in _LEVELS:
         raise BadInput(f'{where}: level "{level}"; known: {", ".join(_LEVELS)}')
     return Sample(
-        id="__".join(file.with_suffix("").parts),
+        id=clip_id(file),
         video=root / file,
         audio=None,
         speaker=row["speaker"] or None,

@@ -217,6 +217,7 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
     for name in options.controls:
         methods[name] = MethodCard(name, name.replace("_", " "), "none", (), control=True, trains=False)
     return {
+        "kind": "sweep",
         "name": "loss weights <made up>",
         "complete": options.complete,
         "created": "2025-01-01T00:00:00+00:00",
@@ -253,6 +254,7 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
         ],
         "stages": [{"method": "cvae", "stage": "sync_expert", "shared_by_all_trials": True}],
         "failures": [{"what": "cvae t07", "reason": "loss became NaN at step 40", "crash": None}],
+        "warnings": [],
     }
 
 
