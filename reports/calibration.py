@@ -6,6 +6,7 @@ with assets/calibration.css and calibration.html.j2.
 
 import math
 import os
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def page(found: Calibration) -> str:
         figures=_json({p.id: p.spec for p in panels}),
         facts=_facts(found),
         faults=list(found.faults.values()),
+        pictures={name: b64encode(png).decode() for name, png in found.pictures.items()},
         shown=found.shown,
         metrics=metrics,
         offset=offset,

@@ -96,13 +96,14 @@ class VerdictRow:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Everything that the page shows. Levels and verdicts by (metric, fault), levels from weak to strong."""
+    """Everything that the page shows: levels and verdicts by (metric, fault), pictures (PNG) by fault."""
 
     record: Mapping[str, Any]
     cards: Mapping[str, MetricCard]
     faults: Mapping[str, FaultInfo]
     levels: Mapping[tuple[str, str], tuple[LevelRow, ...]]
     verdicts: Mapping[tuple[str, str], VerdictRow]
+    pictures: Mapping[str, bytes]
 
     @property
     def shown(self) -> list[FaultInfo]:
@@ -130,6 +131,7 @@ def load(folder: Path) -> Calibration:
         faults={n: _fault(n, given) for n, given in record["faults"].items()},
         levels={key: tuple(rows) for key, rows in levels.items()},
         verdicts={(v.metric, v.fault): v for v in verdicts},
+        pictures={p.stem: p.read_bytes() for p in sorted((folder / "faults").glob("*.png"))},
     )
 
 

@@ -17,6 +17,7 @@ from harness.calibration.cases import Case, applicable
 from harness.calibration.datasheet import Scored, Verdict, judge, level
 from harness.calibration.faults import FAULTS, Fault
 from harness.calibration.measure import NO_FAULT, MeasureFaults, Metrics, ScoreStrength, hears
+from harness.calibration.strips import write_strips
 from harness.contracts import Metric
 from harness.jobs import Executor, Outcome
 from harness.record import Record
@@ -66,6 +67,7 @@ class Calibration:
         self._all_done(outcomes, [f"{fault} {strength:g}" for fault, strength, _ in sets])
         found = {item: o.value for item, o in zip(sets, outcomes, strict=True)}
         self._write(faults, cases, found)
+        write_strips(self.out, faults, cases, self.seed)
         self.record.finish()
 
     def _describe(self, cases: Sequence[Case]) -> None:

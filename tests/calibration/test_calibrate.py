@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness import calibrate, results
 from harness.calibration.cases import Case, drawn_cases, read_cases
@@ -108,6 +109,15 @@ def test_equal_clips_have_no_psnr_and_the_page_says_so(done: Path) -> None:
     reasons = {r["reason"] for r in rows(done, "per_clip", metric="psnr", fault=NO_FAULT)}
     assert reasons == {"identical to the reference: PSNR is infinite"}
     assert "unfaulted clips: no score" in (done / "calibration.html").read_text(encoding="utf-8")
+
+
+def test_strips_show_the_clip_and_each_strength(done: Path) -> None:
+    shown = {p.stem: np.asarray(Image.open(p)) for p in (done / "faults").glob("*.png")}
+    assert set(shown) == set(FAULTS) - {"audio_shift"}
+    assert shown["noise"].shape == (64, 64 * 7, 3) and shown["wrong_emotion"].shape == (64, 64 * 2, 3)
+    unfaulted = shown["noise"][:, :64].astype(float)
+    errors = [np.abs(shown["noise"][:, 64 * i : 64 * (i + 1)] - unfaulted).mean() for i in range(7)]
+    assert errors == sorted(errors) and errors[0] == 0
 
 
 def test_a_share_of_the_clips_is_replaced_and_a_larger_share_holds_it() -> None:

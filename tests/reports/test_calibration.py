@@ -91,6 +91,8 @@ def folder(tmp_path: Path) -> Path:
     ]
     write_rows(tmp_path / "datasheet.csv", VERDICT_COLUMNS, verdicts)
     write_rows(tmp_path / "per_clip.csv", CLIP_COLUMNS, [])
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults" / "blur.png").write_bytes(b"a picture")
     return tmp_path
 
 
@@ -149,7 +151,8 @@ def test_ids_are_single_links_lead_somewhere_and_nothing_is_loaded_from_elsewher
     assert max(ids.values()) == 1
     links = [t["href"] or "" for t in tags if "href" in t]
     assert all(link.startswith("#") and link[1:] in ids for link in links if link != "data:,")
-    assert not [t for t in tags if "src" in t]
+    sources = [t["src"] or "" for t in tags if "src" in t]
+    assert len(sources) == 1 and sources[0].startswith("data:image/png;base64,")
 
 
 def test_the_same_files_give_the_same_bytes(folder: Path) -> None:
