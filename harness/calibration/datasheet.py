@@ -111,7 +111,12 @@ def level(strength: float, faulty: Scored, unfaulted: Scored, speakers: Sequence
 
 
 def paired_interval(differences: Floats, speakers: Sequence[str | None]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean of differences (N,), by speaker where 5 are known."""
+    """Return the 95 % bootstrap interval of the mean of differences (N,), by speaker where 5 are known.
+
+    NaN for a single clip: nothing is detected in one.
+    """
+    if len(differences) < 2:
+        return nan, nan
     known = None not in speakers and len(set(speakers)) >= CLUSTERS
     clusters = (
         np.unique([str(s) for s in speakers], return_inverse=True)[1]

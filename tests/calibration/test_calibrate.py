@@ -158,7 +158,7 @@ def test_a_metric_that_crashes_costs_only_itself_and_is_tried_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cases(pool: InProcess) -> list[Case]:
-        return drawn_cases(pool, 1, 64, 1, store)
+        return drawn_cases(pool, CLIPS, 64, 1, store)
 
     def broken(self: toy.Toy, pair: Any) -> Any:
         raise ZeroDivisionError("oh")

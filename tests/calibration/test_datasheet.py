@@ -128,6 +128,12 @@ def test_speakers_are_drawn_whole_where_five_are_known() -> None:
     assert narrow_high - narrow_low < high - low
 
 
+def test_nothing_is_detected_in_a_single_clip() -> None:
+    assert np.isnan(datasheet.paired_interval(np.array([5.0]), ["a"])).all()
+    base, faulty = found(np.array([1.0])), found(np.array([6.0]))
+    assert not level(1.0, faulty, base, ["a"]).detected
+
+
 def test_rank_correlation_is_spearmans_and_skips_what_has_no_score() -> None:
     assert datasheet.rank_correlation([1.0, nan, 2.0, 30.0]) == 1.0
     assert datasheet.rank_correlation([inf, 3.0, 2.0, 1.0]) == -1.0
