@@ -45,7 +45,8 @@ class MethodCard:
 
     conditions: what it listens to, of audio, emotion, level, text, scene, reference, context.
     trained_against: metric families ("sync", "emotion", "perceptual", "au", "inception") whose judge is a
-        relative of a network in this method's losses; those metrics are marked for this method.
+        relative of a network in this method's losses; those metrics are marked for this method. None: not
+        known here, as of clips that came without their method.
     control: it shows an instrument's limits, it does not compete, and it alone is given `Request.target`.
     """
 
@@ -53,7 +54,7 @@ class MethodCard:
     title: str
     paper: str
     conditions: tuple[str, ...]
-    trained_against: tuple[str, ...] = ()
+    trained_against: tuple[str, ...] | None = ()
     licence: str = "Apache-2.0"
     control: bool = False
     trains: bool = True

@@ -124,7 +124,7 @@ def evaluate(
 
 def _note(record: Record, asked: Evaluation, matches: Sequence[Match]) -> None:
     for title in asked.generated:
-        card = MethodCard(title, "clips as given", "", (), licence="unknown", trains=False)
+        card = MethodCard(title, "clips as given", "", (), None, licence="unknown", trains=False)
         record.fields["methods"][title] = asdict(card)
     real = MethodCard(
         REFERENCE, "the reference clips by themselves", "", (), licence="unknown", control=True, trains=False

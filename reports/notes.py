@@ -6,14 +6,12 @@ from pathlib import Path
 from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
-from reports.rank import CONTROLS, SPEED, Board, Row
+from reports.rank import CONTROLS, SPEED, Board, Row, is_out_of_domain
 from reports.words import duration, params, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
 OUT_OF_DOMAIN = "out of domain"
-
-_EMBEDDED_CORPUS = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,6 @@ def marks(run: Run, card: MetricCard) -> list[str]:
     """Return the marks that a metric's column carries on this run's corpus."""
     found = [] if card.comparable else [NOT_COMPARABLE]
     return [*found, OUT_OF_DOMAIN] if is_out_of_domain(run, card) else found
-
-
-def is_out_of_domain(run: Run, card: MetricCard) -> bool:
-    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
-    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
 
 
 def notes(run: Run, board: Board) -> list[Note]:
@@ -114,7 +107,7 @@ def partial(run: Run, board: Board) -> str | None:
 def _rule(board: Board) -> list[Note]:
     names = ", ".join(card.title for card in board.ranked_by)
     speed = next((c.title for c in board.columns if c.name == SPEED), None)
-    unranked = [c.title for c in board.columns if c.higher_is_better is None]
+    unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name != SPEED]
     shown = [*([speed] if speed else []), *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
     return [
@@ -145,6 +138,15 @@ def _without_value(board: Board) -> list[Note]:
 
 
 def _related(board: Board) -> list[Note]:
+    unknown = [row.name for row in board.competing if row.card.trained_against is None]
+    if unknown:
+        return [
+            Note(
+                "",
+                f"What {', '.join(unknown)} trained against is not known here: a method that trained against "
+                "a relative of a judge (a sync expert, an emotion or a perceptual network) may flatter it.",
+            )
+        ]
     cells = [c for row in board.competing for c in row.cells.values()]
     if not any(c.related for c in cells):
         return []
@@ -170,7 +172,10 @@ def _out_of_domain(run: Run, board: Board) -> list[Note]:
     names = [title(c) for c in board.columns if is_out_of_domain(run, c)]
     if not names:
         return []
-    text = f"The judge was trained on the embedded corpus only, this run is on another: {', '.join(names)}."
+    text = (
+        "The judge was trained on the embedded corpus only and this run is on other footage: the value may "
+        f"mean nothing, and is not ranked: {', '.join(names)}."
+    )
     return [Note(OUT_OF_DOMAIN, text)]
 
 

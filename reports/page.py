@@ -18,6 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
+from reports.confusion import confusions
 from reports.figures import Panel, curve_legend, curves, scatter
 from reports.load import Run
 from reports.rank import SPEED, Board, Row, place_of
@@ -61,6 +62,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         words=words,
         breakable=Markup("_<wbr>"),
         emotions=emotions(run),
+        confusions=confusions(run, board),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
         scatters=scatters,

@@ -1,8 +1,9 @@
 """The board: one row per (method, trial), the rank of those that compete, the controls apart.
 
-Rule: on each quality metric (one with a direction; generation speed is shown but not ranked) the competing
-rows are ranked 1 = best, ties sharing the mean of their ranks; a row without a value there ranks with the
-worst. A row's mean rank over these metrics orders the board; equal mean ranks share a place.
+Rule: on each quality metric (one with a direction and a judge that is valid for this footage; generation
+speed is shown but not ranked) the competing rows are ranked 1 = best, ties sharing the mean of their ranks; a
+row without a value there ranks with the worst. A row's mean rank over these metrics orders the board; equal
+mean ranks share a place.
 Not done here: tests of whether a difference is more than chance.
 """
 
@@ -28,6 +29,8 @@ CONTROLS = {
     "wrong_emotion": "the same speaker in another emotion",
 }
 """The controls without which no sweep's leaderboard is shown, in the order shown, and what each one shows."""
+
+_EMBEDDED_CORPUS = "synthetic"
 
 REAL = {"sweep": "ground_truth", "evaluation": "reference"}
 """The control that stands for the real clips."""
@@ -129,11 +132,17 @@ def rank(run: Run) -> Board:
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
     columns = sorted(run.record.metrics.values(), key=lambda card: card.name == SPEED)
+    valid = [c for c in columns if not is_out_of_domain(run, c)]
     ranked_by = [
-        c for c in columns if _is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
+        c for c in valid if _is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
     ]
-    competing = _placed([_with_best(r, competing, columns) for r in competing], ranked_by)
+    competing = _placed([_with_best(r, competing, valid) for r in competing], ranked_by)
     return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls))
+
+
+def is_out_of_domain(run: Run, card: MetricCard) -> bool:
+    """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
+    return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
 
 
 def place_of(row: Row) -> str:
@@ -161,7 +170,7 @@ def _rows(run: Run) -> list[Row]:
                 high=line["ci_high"],
                 n=int(line["n"]),
                 unscored=int(line["n_unscored"]),
-                related=run.record.metrics[line["metric"]].family in card.trained_against,
+                related=run.record.metrics[line["metric"]].family in (card.trained_against or ()),
                 reason=line["reason"],
                 detail=line["detail"],
             )

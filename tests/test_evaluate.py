@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.evaluation import Evaluation, about, check
 from harness.evaluation import evaluate as run_evaluation
 from harness.jobs import InProcess
-from harness.record import Record
+from harness.record import Record, run_folder
 from harness.types import BadInput, Clip
 
 
@@ -186,6 +187,29 @@ def test_the_same_folder_twice_is_warned_of(folders: tuple[Path, Path], tmp_path
     assert {r["reason"] for r in per_clip(tmp_path / "out").values()} == {
         "identical to the reference: PSNR is infinite"
     }
+
+
+def test_runs_in_parallel_do_not_collide(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    generated, reference = folders
+    outs = [tmp_path / "runs" / name for name in ("a", "b")]
+    for out in outs:
+        out.mkdir(parents=True)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [
+            pool.submit(scored, out, generated, reference, metrics=["fid", "psnr", "lse_c"], fid_min_frames=2)
+            for out in outs
+        ]
+        assert [w.result() for w in waiting] == [[], []]
+    first, second = ({key: {**row, "run": ""} for key, row in table(out).items()} for out in outs)
+    assert first == second
+
+
+def test_two_runs_never_share_a_folder(folders: tuple[Path, Path], tmp_path: Path, complaint: object) -> None:
+    assert callable(complaint)
+    generated, reference = (str(f) for f in folders)
+    with run_folder(tmp_path / "out", resume=False):
+        said = complaint(generated, "--reference", reference, "--out", str(tmp_path / "out"))
+    assert "another run is writing there" in said
 
 
 @pytest.fixture

@@ -186,6 +186,9 @@ def test_out_of_domain_is_said_on_another_corpus_only(run: Path, tmp_path: Path)
     write_views(elsewhere)
     assert "out of domain" in (elsewhere / "leaderboard.md").read_text()
     assert "out of domain" not in (run / "leaderboard.md").read_text()
+    ranked = {card.name for card in rank(load(elsewhere)).ranked_by}
+    assert {"lse_c", "emotion_accuracy"} <= {card.name for card in rank(load(run)).ranked_by}
+    assert not ranked & {"lse_c", "emotion_accuracy"} and "psnr" in ranked
 
 
 def test_embedded_numbers_are_said_to_be_incomparable(run: Path) -> None:
