@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=Path, metavar="DIR", help="the folder of the clips, for any other --data")
     add("--faces", choices=("none", "face-v1"), help="face policy of real clips (face-v1)")
     add("--size", type=int, metavar="PX", help="side of the clips (64 drawn, 256 real)")
-    add("--clips", type=int, default=24, metavar="N", help="clips measured (24)")
+    add("--clips", type=int, default=12, metavar="N", help="clips measured (12)")
     add("--out", type=Path, default=Path("reports/runs/calibration"), metavar="DIR")
     add("--metrics", metavar="A,B", help="metrics to calibrate (all that can be made)")
     add("--backbones", choices=get_args(Backbone), default="embedded")
