@@ -119,7 +119,7 @@ class Measure:
         else:
             frames = [len(pair.generated.frames), len(pair.reference.frames)]
             for metric in asked:
-                outcome = attempt(partial(_score, metric), pair)
+                outcome = attempt(partial(measure_pair, metric), pair)
                 found[metric.card.name] = outcome.value or item.unscored(outcome.reason or "")
                 if outcome.crash is not None:
                     faults.append(Fault(metric.card.name, outcome.reason or "", outcome.crash))
@@ -237,7 +237,8 @@ def _is_done(record: Path, inputs: Sequence[str | None]) -> bool:
     return stored["inputs"] == digest(inputs) and not stored["faulty"]
 
 
-def _score(metric: Metric, pair: Pair) -> Measurement:
+def measure_pair(metric: Metric, pair: Pair) -> Measurement:
+    """Return a metric's measurement of a pair; Unscorable where the pair lacks what the metric needs."""
     card = metric.card
     length = pair.length if card.paired else len(pair.generated.frames)
     if length < card.min_frames:

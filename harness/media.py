@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, Clip, Frames
 
 # Near-lossless at a few kB a frame: a ground-truth clip written and read again keeps about 45 dB.
-_CRF = "10"
+CRF = 10
 # Containers round timestamps to a millisecond or so; a jump longer than this is missing sound.
 _SOUND_GAP = 0.02
 # A longer jump between timestamps, in seconds, is damage: it would become hours of stills or silence.
@@ -108,10 +108,11 @@ def read_audio(video: Path, audio: Path | None = None) -> Audio | None:
     return audio_16k(video, start=video_start(video))
 
 
-def encode(path: Path, frames: Frames, audio: Audio | None, fps: int = FPS) -> None:
+def encode(path: Path, frames: Frames, audio: Audio | None, fps: int = FPS, crf: int = CRF) -> None:
     """Write an mp4 that plays anywhere: H.264 yuv420p and AAC, the same bytes every time.
 
     frames: (T, H, W, 3) uint8 RGB with even H and W; audio: (N,) float32 16 kHz in [-1, 1] or None.
+    crf: H.264's constant rate factor, 0 (lossless) to 51 (worst).
     """
     height, width = frames.shape[1:3]
     if height % 2 or width % 2:
@@ -120,7 +121,7 @@ def encode(path: Path, frames: Frames, audio: Audio | None, fps: int = FPS) -> N
         video = container.add_stream("libx264", rate=fps)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.codec_context.thread_count = 1
-        video.options = {"crf": _CRF, "preset": "veryfast"}
+        video.options = {"crf": str(crf), "preset": "veryfast"}
         sound = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         for image in frames:
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

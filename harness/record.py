@@ -45,7 +45,7 @@ class About:
     config: plain JSON values, all that was asked. modules: the user's own modules that it names.
     """
 
-    kind: Literal["sweep", "evaluation"]
+    kind: Literal["sweep", "evaluation", "calibration"]
     name: str
     config: Mapping[str, Any]
     modules: frozenset[str]

@@ -86,12 +86,21 @@ def intensity_of(emotion: str, level: str, generator: np.random.Generator) -> fl
 
 
 def perform(
-    speech: Speech, emotion: str, intensity: float, articulation: float, generator: np.random.Generator
+    speech: Speech,
+    emotion: str,
+    intensity: float,
+    articulation: float,
+    generator: np.random.Generator,
+    gain: float = 1.0,
 ) -> Performance:
-    """Act an emotion while speaking; `articulation` is how far this speaker moves the lips (about 1)."""
+    """Act an emotion while speaking; `articulation` is how far this speaker moves the lips (about 1).
+
+    `gain` scales the emotion's action units and nothing else: articulation, blinks, gaze and head stay.
+    """
     times = frame_times(speech.frames)
     units = _emotion_units(emotion, intensity, times, generator)
     mouth = _mouth(speech, units, articulation, times)
+    units = np.clip(gain * units, 0, 1)
     units[:, _UNIT["AU18"]] = mouth[:, _SHAPE["round"]]
     units[:, _UNIT["AU25"]] = mouth[:, _SHAPE["part"]]
     units[:, _UNIT["AU26"]] = mouth[:, _SHAPE["jaw"]]

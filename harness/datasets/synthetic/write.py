@@ -41,15 +41,21 @@ def render(clip: ClipPlan, root: Path) -> None:
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)  # workers are the parallelism; OpenCV's threads would fight them
+    speech, performance, drawn = draw(clip)
+    _write_whole(paths["audio"], lambda path: write_wav(path, speech.audio))
+    _write_whole(paths["truth"], lambda path: _save(path, truth_of(speech, performance, drawn)))
+    _write_whole(paths["video"], lambda path: encode(path, drawn.frames, speech.audio))
+
+
+def draw(clip: ClipPlan, gain: float = 1.0) -> tuple[Speech, Performance, Drawn]:
+    """Return what one clip says, does and shows; `gain` scales its emotion's action units (see `perform`)."""
     identity = identity_of(clip.seed, clip.actor)
     intensity = intensity_of(clip.emotion, clip.level, clip.generator("intensity"))
     text = SENTENCES[clip.sentence]
     speech = speak(text, identity.voice, clip.emotion, intensity, clip.generator("prosody"))
-    performance = perform(speech, clip.emotion, intensity, identity.articulation, clip.generator("act"))
-    drawn = face_of(clip.seed, clip.actor, clip.size).draw(performance)
-    _write_whole(paths["audio"], lambda path: write_wav(path, speech.audio))
-    _write_whole(paths["truth"], lambda path: _save(path, truth_of(speech, performance, drawn)))
-    _write_whole(paths["video"], lambda path: encode(path, drawn.frames, speech.audio))
+    act = clip.generator("act")
+    performance = perform(speech, clip.emotion, intensity, identity.articulation, act, gain)
+    return speech, performance, face_of(clip.seed, clip.actor, clip.size).draw(performance)
 
 
 def truth_of(speech: Speech, performance: Performance, drawn: Drawn) -> dict[str, Any]:
