@@ -106,35 +106,34 @@ class Calibration:
 
     def _write(self, faults: Sequence[Fault], cases: Sequence[Case], found: Mapping[Any, Any]) -> None:
         everyone = tuple(cases)
-        levels: list[tables.Row] = []
-        verdicts: list[tables.Row] = []
-        clips: list[tables.Row] = []
+        written = tables.Tables()
         for metric in self.made:
             name = metric.card.name
             unfaulted = found[NO_FAULT, 0.0, everyone][name]
-            levels.append(tables.unfaulted_row(name, unfaulted))
-            clips += tables.clip_rows(name, NO_FAULT, None, unfaulted, cases)
+            written.unfaulted(name, unfaulted, cases)
             for fault in faults:
-                chosen = tuple(applicable(fault, cases))
                 if not hears(metric, fault):
-                    verdicts.append(tables.verdict_row(name, fault.name, _deaf(name, fault)))
+                    written.verdict(name, fault.name, _deaf(name, fault))
                     continue
+                chosen = tuple(applicable(fault, cases))
                 base = found[NO_FAULT, 0.0, chosen][name]
                 by_strength = {s: found[fault.name, s, chosen][name] for s in fault.strengths}
                 speakers = [c.speaker for c in chosen]
                 rows = {s: level(s, by_strength[s], base, speakers) for s in fault.strengths}
-                levels += [tables.level_row(name, fault.name, rows[s]) for s in fault.strengths]
                 for s in fault.strengths:
-                    clips += tables.clip_rows(name, fault.name, s, by_strength[s], chosen)
-                verdict = judge(
-                    (name, fault.name),
-                    metric.card.higher_is_better,
-                    [[rows[s] for s in arm] for arm in fault.arms],
-                    base,
-                    _tables_by_clip(fault, base, by_strength),
+                    written.level(name, fault.name, rows[s], by_strength[s], chosen)
+                written.verdict(
+                    name,
+                    fault.name,
+                    judge(
+                        (name, fault.name),
+                        metric.card.higher_is_better,
+                        [[rows[s] for s in arm] for arm in fault.arms],
+                        base,
+                        _tables_by_clip(fault, base, by_strength),
+                    ),
                 )
-                verdicts.append(tables.verdict_row(name, fault.name, verdict))
-        tables.write(self.out, levels, verdicts, clips)
+        written.write(self.out)
         self.record.fields["av_offset"] = _offset_shares(cases, found)
 
 
@@ -167,13 +166,13 @@ def _deaf(metric: str, fault: Fault) -> Verdict:
 
 
 def _offset_shares(cases: Sequence[Case], found: Mapping[Any, Any]) -> dict[str, Any] | None:
-    """Return how often AV offset finds a planted shift within a frame; None where it was not measured.
+    """Return how often AV offset finds a planted shift within a frame; None where no clip has an offset.
 
     Drawn clips are in sync; of recorded ones that is not known, so their own offset is taken as 0.
     """
     everyone = tuple(cases)
     unfaulted = found[NO_FAULT, 0.0, everyone].get("av_offset")
-    if unfaulted is None or "audio_shift" not in FAULTS:
+    if unfaulted is None or not np.isfinite(unfaulted.values).any():
         return None
     own = unfaulted.values * 0 if all(c.plan for c in cases) else unfaulted.values
     by_shift = {

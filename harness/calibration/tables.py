@@ -7,6 +7,7 @@ per_clip.csv    one row per (metric, fault, strength, clip): CLIP_COLUMNS; a cli
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.calibration.cases import Case
 from harness.calibration.datasheet import Level, Scored, Verdict
 from harness.calibration.measure import NO_FAULT
 from harness.results import write_rows
+from harness.types import Score
 
 LEVEL_COLUMNS = (
     *("metric", "fault", "strength", "value", "ci_low", "ci_high", "n", "n_unscored"),
@@ -25,44 +27,46 @@ CLIP_COLUMNS = ("metric", "fault", "strength", "clip", "speaker", "emotion", "va
 Row = Mapping[str, Any]
 
 
-def write(out: Path, levels: Sequence[Row], verdicts: Sequence[Row], clips: Sequence[Row]) -> None:
-    """Write the three tables into `out`."""
-    write_rows(out / "calibration.csv", LEVEL_COLUMNS, levels)
-    write_rows(out / "datasheet.csv", VERDICT_COLUMNS, verdicts)
-    write_rows(out / "per_clip.csv", CLIP_COLUMNS, clips)
+@dataclass(slots=True)
+class Tables:
+    """The rows of the three tables, as they come."""
 
+    levels: list[Row] = field(default_factory=list)
+    verdicts: list[Row] = field(default_factory=list)
+    clips: list[Row] = field(default_factory=list)
 
-def unfaulted_row(metric: str, found: Scored) -> Row:
-    """Return the row of the unfaulted set."""
-    return {"metric": metric, "fault": NO_FAULT, **_score(found)}
+    def unfaulted(self, metric: str, found: Scored, cases: Sequence[Case]) -> None:
+        """Add a metric's findings on the clips without a fault."""
+        self.levels.append({"metric": metric, "fault": NO_FAULT, **_score(found.score)})
+        self.clips += clip_rows(metric, NO_FAULT, None, found, cases)
 
+    def level(self, metric: str, fault: str, row: Level, found: Scored, cases: Sequence[Case]) -> None:
+        """Add a metric's findings at one strength."""
+        self.levels.append(
+            {
+                "metric": metric,
+                "fault": fault,
+                "strength": row.strength,
+                **_score(row.score),
+                "difference": row.difference,
+                "difference_low": row.low,
+                "difference_high": row.high,
+                "detected": row.detected,
+            }
+        )
+        self.clips += clip_rows(metric, fault, row.strength, found, cases)
 
-def level_row(metric: str, fault: str, found: Level) -> Row:
-    """Return the row of one strength."""
-    return {
-        "metric": metric,
-        "fault": fault,
-        "strength": found.strength,
-        **_score(Scored(found.score, None)),
-        "difference": found.difference,
-        "difference_low": found.low,
-        "difference_high": found.high,
-        "detected": found.detected,
-    }
+    def verdict(self, metric: str, fault: str, found: Verdict) -> None:
+        """Add what a metric makes of a fault."""
+        row = {**asdict(found), "metric": metric, "fault": fault}
+        row["smallest"] = ";".join("" if s is None else f"{s:g}" for s in found.smallest)
+        self.verdicts.append(row)
 
-
-def verdict_row(metric: str, fault: str, found: Verdict) -> Row:
-    """Return the row of a metric and a fault."""
-    return {
-        "metric": metric,
-        "fault": fault,
-        "verdict": found.verdict,
-        "rho": found.rho,
-        "clip_rho": found.clip_rho,
-        "smallest": ";".join("" if s is None else f"{s:g}" for s in found.smallest),
-        "improves": found.improves,
-        "expected": found.expected,
-    }
+    def write(self, out: Path) -> None:
+        """Write the three tables into `out`."""
+        write_rows(out / "calibration.csv", LEVEL_COLUMNS, self.levels)
+        write_rows(out / "datasheet.csv", VERDICT_COLUMNS, self.verdicts)
+        write_rows(out / "per_clip.csv", CLIP_COLUMNS, self.clips)
 
 
 def clip_rows(
@@ -86,6 +90,5 @@ def clip_rows(
     ]
 
 
-def _score(found: Scored) -> dict[str, Any]:
-    s = found.score
+def _score(s: Score) -> dict[str, Any]:
     return {"value": s.value, "ci_low": s.ci_low, "ci_high": s.ci_high, "n": s.n, "n_unscored": s.n_unscored}
