@@ -42,7 +42,7 @@ class Backbones:
 
 
 BACKBONES: dict[Trunk, Backbones] = {
-    "alex": Backbones("alexnet", "alexnet-owt-7be5be79", "lpips-alex-heads", "st-lpips-alex", 4),
+    "alex": Backbones("alexnet", "alexnet-owt-7be5be79", "lpips-alex-heads", "st-lpips-alex", 8),
     "vgg": Backbones("vgg16", "vgg16-397923af", "lpips-vgg-heads", "st-lpips-vgg", 1),
     "squeeze": Backbones("squeezenet", "squeezenet1_1-b8a52dc0", "lpips-squeeze-heads", None, 2),
 }
