@@ -16,13 +16,14 @@ import numpy as np
 from harness.results import read_rows
 from harness.types import BadInput
 from metrics.bench.material import Material
+from metrics.bench.suite_peers import REFERENCE
 from metrics.bench.timing import Case, Numbers, Round
 
 SUITE = ("psnr", "ssim", "lpips", "fid", "lse_c", "lse_d")
 ROUNDS = 1
 
 Found = dict[tuple[str, str], float]
-"""Values by metric and clip; "all" is the whole set."""
+"""Values by metric and clip, a real clip marked; "all" is the whole set."""
 
 
 def suite(material: Material) -> Sequence[Round]:
@@ -76,8 +77,11 @@ def _evaluate(material: Material, generated: Path, out: str, workers: int) -> tu
         ],
         threads=1,
     )
-    own = [row for row in read_rows(folder / "per_clip.csv") if row["method"] == generated.name]
-    found = {(row["metric"], Path(row["clip"]).stem): float(row["value"]) for row in own if row["value"]}
+    found: Found = {}
+    for row in read_rows(folder / "per_clip.csv"):
+        mark = REFERENCE if row["method"] == "reference" else ""
+        if row["value"]:
+            found[row["metric"], mark + Path(row["clip"]).stem] = float(row["value"])
     sets = [row for row in read_rows(folder / "results.csv") if row["method"] == generated.name]
     found["fid", "all"] = next(float(row["value"]) for row in sets if row["metric"] == "fid")
     return seconds, found

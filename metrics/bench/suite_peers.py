@@ -23,6 +23,7 @@ from metrics.bench.peers import Numbers, inception_peer, lpips_peer
 from metrics.features.peers_sync import load_peer
 from metrics.features.sync_streams import dump
 
+REFERENCE = "reference/"
 THREADS, BATCH = 2, 50
 """BATCH is pytorch-fid's own default; lpips compares pair by pair, as its example does."""
 
@@ -42,7 +43,7 @@ def main(generated: Path, reference: Path, weights: Path, out: Path) -> None:
         "ssim": by_clip(ssim_peer),
         "lpips": by_clip(lambda g, r: lpips(g, r, 1)),
         "fid": {"all": _fid(generated, reference, weights)},
-        **_lse([generated / n for n in names], weights),
+        **_lse(generated, reference, names, weights),
     }
     out.write_text(json.dumps(found), encoding="utf-8")
 
@@ -62,13 +63,17 @@ def _fid(generated: Path, reference: Path, weights: Path) -> float:
     return float(calculate_frechet_distance(*moments[0], *moments[1]))
 
 
-def _lse(files: list[Path], weights: Path) -> dict[str, dict[str, float]]:
+def _lse(generated: Path, reference: Path, names: list[str], weights: Path) -> dict[str, dict[str, float]]:
+    """Of both folders: LSE means little without the real clips' beside it, and ours gives it too."""
     peer = load_peer(Weights(weights, allow_unverified=True).state_dict("syncnet-v2"))
     found: dict[str, dict[str, float]] = {"lse_c": {}, "lse_d": {}}
-    for file in files:
-        with tempfile.TemporaryDirectory() as folder:
-            dump(file, Path(folder))
-            _, found["lse_c"][file.stem], found["lse_d"][file.stem] = (float(x) for x in peer(Path(folder)))
+    for folder, mark in ((generated, ""), (reference, REFERENCE)):
+        for name in names:
+            with tempfile.TemporaryDirectory() as private:
+                dump(folder / name, Path(private))
+                _, confidence, distance = peer(Path(private))
+            clip = mark + Path(name).stem
+            found["lse_c"][clip], found["lse_d"][clip] = float(confidence), float(distance)
     return found
 
 
