@@ -45,7 +45,8 @@ class LPIPS:
         generated, reference = (
             clip.frames[: pair.length : self._stride] for clip in (pair.generated, pair.reference)
         )
-        batch = lpips_net.BACKBONES[self.trunk].batch
+        # As many pixels at a time whatever the size: at 1080p a batch of small frames fills the memory.
+        batch = max(1, lpips_net.BACKBONES[self.trunk].batch * 256**2 // (height * width))
         distances = lpips_net.frame_lpips(self._net, generated, reference, batch)
         return measurement(pair, float(distances.mean()))
 

@@ -100,7 +100,7 @@ def _cell(board: Board, row: Row, metric: str) -> dict[str, Any] | None:
         return None
     return {
         "cell": cell,
-        "exact": "" if math.isnan(cell.value) else f"{cell.value:.9g}",
+        "exact": "" if math.isnan(cell.value) else f"{cell.value:.12g}",
         "value": words.fixed(cell.value, board.decimals(metric)),
         "interval": words.interval(cell.low, cell.high, board.decimals(metric)),
         "coverage": words.coverage(cell.n, cell.unscored),
