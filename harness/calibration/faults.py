@@ -297,7 +297,7 @@ FAULTS = {
             "AU gain",
             "drawn again with the emotion's action units scaled; lips, blinks, head and speech kept",
             "×{}",
-            ((0.8, 0.6, 0.3, 0.0), (1.2, 1.4)),
+            ((0.8, 0.6, 0.3, 0.0), (1.1, 1.2, 1.4)),
             _drawn_with_gain,
             unfaulted=1.0,
             needs="plan",
