@@ -63,9 +63,13 @@ class Comparison:
     alone: bool = False
 
     def inputs(self) -> list[str | None]:
-        """Return what the record depends on beside the code and the run's config: contents and labels."""
-        files = [p if p and p.is_file() else None for p in (self.generated, self.reference)]
-        contents = [file_digest(p) if p else None for p in files]
+        """Return what the record depends on beside the code and the run's config: contents and labels.
+
+        The contents are those of both clips and of the tables that may lie beside them (OpenFace's CSV).
+        """
+        clips = [p for p in (self.generated, self.reference) if p is not None]
+        files = [*clips, *(p.with_suffix(".csv") for p in clips)]
+        contents = [file_digest(p) if p.is_file() else None for p in files]
         return [*contents, self.speaker, self.emotion, self.level, self.failed]
 
     def unscored(self, reason: str) -> Measurement:

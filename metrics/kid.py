@@ -4,25 +4,18 @@ Kernel (x.y / D + 1)^3; the mean of 100 seeded subsets of 1000 frames, as torch-
 estimate over all frames where there are no more than 1000. It is unbiased, so slightly negative values occur.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import Backbone, MetricCard, Setup
-from harness.types import Measurement, Pair, Score
-from harness.weights import Weights
-from metrics.aggregate import (
-    SEED,
-    deletion_groups,
-    empty_score,
-    feature_measurement,
-    jackknife_interval,
-    require_frames,
-    scored_in_order,
-)
-from metrics.features.frame_features import PROTOCOLS, frames_a_side, pair_features
+from harness.contracts import Backbone
+from harness.types import Measurement
+from metrics.aggregate import SEED, deletion_groups, jackknife_interval
+from metrics.features.frame_features import Features, FrameProtocol
+from metrics.features.frame_set import FrameSetMetric, SetValue
 
 SUBSETS = 100
 SUBSET_SIZE = 1000
@@ -92,52 +85,26 @@ def subset_masks(n_generated: int, n_reference: int) -> tuple[Masks, Masks]:
     return masks
 
 
-class KID:
-    """KID over all clips; a clip contributes rows of features, not a value."""
+class KID(FrameSetMetric):
+    """KID over all clips, on the features of FID."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._backbone, self._weights = setup.backbone, setup.weights
-        self.card = _card(setup.backbone, setup.weights)
+    name = "kid"
+    titles: ClassVar[Mapping[Backbone, str]] = {"reference": "KID", "embedded": "KD-EffNetLite0"}
+    range = (-inf, inf)
+    paper = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
 
-    def measure(self, pair: Pair) -> Measurement:
-        """Return both sides' features, those of FID; sizes may differ, since every frame is resized."""
-        require_frames(pair, self.card.min_frames)
-        features = pair_features(pair, self._backbone, self._weights)
-        return feature_measurement(pair, features, f"{len(features['generated'])} frames")
+    def remark(self, protocol: FrameProtocol) -> str:
+        """Return how frames are drawn."""
+        return f"subsets of {SUBSET_SIZE}, seed {SEED}"
 
-    def aggregate(self, measurements: Sequence[Measurement]) -> Score:
-        """Return KID over the frames of all scored clips, with a jackknife interval; n counts clips."""
-        scored = scored_in_order(measurements)
-        if not scored:
-            return empty_score(measurements)
-        generated, reference = (
-            np.concatenate([m.features[side] for m in scored if m.features is not None])
-            for side in ("generated", "reference")
-        )
+    def of_set(self, generated: Features, reference: Features, scored: Sequence[Measurement]) -> SetValue:
+        """Return the kernel distance, with a jackknife interval."""
         value = kernel_distance(generated, reference)
         # The interval is of how clips differ, of which neighbouring frames say nearly the same.
         step = -(-len(generated) // INTERVAL_ROWS)
         kept = deletion_groups(scored)[:, ::step].T.astype(np.float64)
         low, high = jackknife_interval(value, subset_mmd2(generated[::step], reference[::step], kept, kept))
-        detail, unscored = frames_a_side(len(generated)), len(measurements) - len(scored)
-        return Score(value, low, high, len(scored), unscored, detail=detail)
-
-
-def _card(backbone: Backbone, weights: Weights) -> MetricCard:
-    protocol, reference = PROTOCOLS[backbone], backbone == "reference"
-    return MetricCard(
-        name="kid",
-        title="KID" if reference else "KD-EffNetLite0",
-        unit="",
-        higher_is_better=False,
-        range=(-inf, inf),
-        backbone=weights.label(protocol.network, protocol.file),
-        variant=f"{protocol.recipe}, {protocol.frames}; subsets of {SUBSET_SIZE}, seed {SEED}",
-        paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
-        comparable=reference and protocol.file not in weights.unverified,
-        family="inception",
-        min_frames=2 * protocol.stride,
-    )
+        return SetValue(value, low, high)
 
 
 METRIC = KID

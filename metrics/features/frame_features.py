@@ -88,11 +88,6 @@ def pair_features(pair: Pair, backbone: Backbone, weights: Weights) -> dict[str,
     }
 
 
-def frames_a_side(frames: int) -> str:
-    """Say how many frames a set metric saw: its number means little without."""
-    return f"{frames} frames a side"
-
-
 @torch.no_grad()
 def frames_to_features(net: nn.Module, frames: Frames, batch: int) -> Features:
     """Return (n, D) float32 features of frames (n, H, W, 3) uint8 RGB."""
