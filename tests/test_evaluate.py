@@ -119,6 +119,24 @@ def test_a_second_method_against_the_same_references_finds_their_features(
     assert sorted((tmp_path / ".store").rglob("*.npy")) == kept
 
 
+def test_going_on_measures_again_only_what_has_changed(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    generated, reference = folders
+    scored(tmp_path / "out", generated, reference)
+    records = {p.name: p for p in (tmp_path / "out" / "work" / "mine").rglob("*.measured.json")}
+    before = {name: p.stat().st_mtime_ns for name, p in records.items()}
+    values = per_clip(tmp_path / "out")
+    first, second, *_ = sorted(generated.iterdir())
+    clip = media.read_clip(first)
+    media.encode(first, clip.frames // 2, clip.audio)
+    second.with_suffix(".csv").write_text("a table of OpenFace")
+    scored(tmp_path / "out", generated, reference)
+    after = {name: p.stat().st_mtime_ns for name, p in records.items()}
+    changed = {name for name in records if after[name] != before[name]}
+    assert changed == {f"{p.stem}.measured.json" for p in (first, second)}
+    again = per_clip(tmp_path / "out")
+    assert [c for c in again if again[c]["value"] != values[c]["value"]] == [first.stem]
+
+
 def test_missing_clips_are_listed_or_kept_as_unscored_rows(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
