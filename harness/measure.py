@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class Measure:
     def open(self) -> Callable[[Comparison], tuple[Fault, ...]]:
         """See Job."""
         cv2.setNumThreads(1)
-        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
+        made = _made(self.metrics)
         if self.view.faces.crops:
             self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
         return partial(self._one, made)
@@ -208,7 +208,7 @@ class Aggregate:
 
     def open(self) -> Callable[[tuple[Path, ...]], Scores]:
         """See Job."""
-        made = [catalog.metric(name)(setup) for name, setup in self.metrics]
+        made = _made(self.metrics)
 
         def one(records: tuple[Path, ...]) -> Scores:
             rows = [read_measurements(record) for record in records]
@@ -217,6 +217,12 @@ class Aggregate:
             return Scores(values, {m.card.name: m.card for m in made})
 
         return one
+
+
+@lru_cache(maxsize=1)
+def _made(metrics: tuple[tuple[str, Setup], ...]) -> list[Metric]:
+    """Return the metrics, loaded once a worker for measuring and aggregating."""
+    return [catalog.metric(name)(setup) for name, setup in metrics]
 
 
 def read_measurements(record: Path) -> dict[str, Measurement]:

@@ -41,6 +41,16 @@ class Weights:
         self.unverified: set[str] = set()
         self._digests: dict[str, str] = {}
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other finds the same files: copies that jobs carry to a worker share what is loaded."""
+        return isinstance(other, Weights) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Path | None, bool]:
+        return self.folder, self.allow_unverified
+
     def path(self, name: str) -> Path:
         """Return the file of `name`, verified once.
 
