@@ -6,6 +6,7 @@ clip found is taken, unlabelled.
 """
 
 import csv
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def clips_below(root: Path) -> dict[str, Path]:
         if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
     ids = [clip_id(p.relative_to(root)) for p in files]
-    if doubled := sorted({i for i in ids if ids.count(i) > 1}):
+    if doubled := sorted(i for i, times in Counter(ids).items() if times > 1):
         raise BadInput(f"{root}: two files are both called {doubled[0]}; rename one")
     return dict(zip(ids, files, strict=True))
 
