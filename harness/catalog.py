@@ -39,9 +39,20 @@ def nearest(name: str, known: list[str]) -> str:
     return (f'did you mean "{close[0]}"? ' if close else "") + f"known: {', '.join(known)}"
 
 
-def _load(package: str, name: str, export: str) -> Any:
+def require_metric(name: str) -> None:
+    """Raise BadInput when there is no such metric, without importing those of this project, which is slow."""
+    if "." in name:
+        metric(name)
+    _require("metrics", name)
+
+
+def _require(package: str, name: str) -> None:
     if "." not in name and name not in names(package):
         raise BadInput(f'no {package[:-1]} "{name}": {nearest(name, names(package))}')
+
+
+def _load(package: str, name: str, export: str) -> Any:
+    _require(package, name)
     path = name if "." in name else f"{package}.{name}"
     try:
         module = import_module(path)

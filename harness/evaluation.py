@@ -80,7 +80,7 @@ def check(asked: Evaluation) -> list[Match]:
     """
     for name in asked.metrics:
         try:
-            catalog.metric(name)
+            catalog.require_metric(name)
         except BadInput as error:
             raise BadInput(f"--metrics: {error}") from error
     synced = _SYNC.intersection(asked.metrics)
