@@ -1,5 +1,6 @@
 """What the metrics of the LSE family have in common: each reads one number of a clip's SyncScore."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf
 from typing import ClassVar
@@ -10,7 +11,7 @@ from metrics.aggregate import mean_score, measurement
 from metrics.features.sync import MIN_FRAMES, SyncScore, load_sync
 
 
-class SyncMetric:
+class SyncMetric(ABC):
     """One number of the generated clip's `SyncScore`; the reference clip is not looked at.
 
     A subclass names its card's fields and says in `value` which number it is.
@@ -43,9 +44,9 @@ class SyncMetric:
             paired=False,
         )
 
+    @abstractmethod
     def value(self, score: SyncScore) -> float:
         """Return this metric's number."""
-        raise NotImplementedError
 
     def measure(self, pair: Pair) -> Measurement:
         """Return the clip's number; Unscorable where the rule or the protocol finds nothing to score."""
