@@ -46,6 +46,9 @@ class Sample:
     `id` is the corpus's own, unique in it. `audio` is a sound file of its own (CREMA-D's AudioWAV) or
     None when the sound is the video's own track. `emotion` is one of EMOTIONS, `level` one of LEVELS;
     None where the corpus does not say. `truth` is the .npz beside a clip of the embedded corpus.
+    `votes` are shares of human raters by emotion, summing to 1. `view` is the camera's, as the corpus names
+    it. `cut` (start, end) are the seconds of the video, from its first frame on, that are this clip; `box`
+    (x, y, width, height) are the pixels of its pictures that the corpus says to keep.
     """
 
     id: str
@@ -57,6 +60,10 @@ class Sample:
     text: str | None = None
     split: Split = "test"
     truth: Path | None = None
+    votes: Mapping[str, float] | None = None
+    view: str | None = None
+    cut: tuple[float, float] | None = None
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
