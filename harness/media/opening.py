@@ -30,6 +30,9 @@ def open_media(path: Path) -> av.container.InputContainer:
         container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: not a readable media file ({error.strerror})") from error
+    for stream in container.streams:
+        if stream.codec_context is not None:
+            stream.codec_context.thread_count = 1  # workers are the parallelism
     size, promised = path.stat().st_size, _promised_size(container, path)
     if promised > size:
         container.close()
@@ -50,7 +53,6 @@ def decoded(container: av.container.InputContainer, stream: Any, path: Path) -> 
         raise BadInput(
             f"{path}: {stream.type} in a coding that is not known here; convert it to H.264 and AAC"
         )
-    stream.codec_context.thread_count = 1  # workers are the parallelism
     try:
         for packet in container.demux():  # all streams: where a file is cut short, any one may show it
             if packet.is_corrupt:

@@ -80,10 +80,12 @@ def _on_grid(frames: Iterable[Any], begun: float) -> Iterator[Any]:
         step = frame.sample_rate // math.gcd(frame.sample_rate, SAMPLE_RATE)
         late = -round((frame.time - begun) * frame.sample_rate) % step
         if 0 < late < frame.samples:
-            fifo = av.AudioFifo()
+            base, due = frame.time_base, frame.pts + round(late / frame.sample_rate / frame.time_base)
+            fifo, frame.pts = av.AudioFifo(), None  # it takes no times but its own
             fifo.write(frame)
             fifo.read(late)
             frame = fifo.read()
+            frame.time_base, frame.pts = base, due
         yield frame
         break
     yield from frames
