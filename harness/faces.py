@@ -178,14 +178,17 @@ def full_face_mask(landmarks: Landmarks, size: int) -> NDArray[np.bool_]:
     A superellipse placed by the eyes alone, of one size for the whole clip, so that its outline says nothing
     of mouth, jaw or brows. It covers every landmark of every clip of the embedded corpus.
     """
+    return np.stack(list(full_face_masks(landmarks, size)))
+
+
+def full_face_masks(landmarks: Landmarks, size: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield the (S, S) masks of `full_face_mask` one by one, for clips whose masks fill a memory."""
     middle, across, unit = eye_frame(landmarks)
     ys, xs = np.mgrid[0:size, 0:size].astype(np.float64)
-    masks = np.empty((len(landmarks), size, size), bool)
-    for mask, (mx, my), (ux, uy) in zip(masks, middle, across, strict=True):
+    for (mx, my), (ux, uy) in zip(middle, across, strict=True):
         right = ((xs - mx) * ux + (ys - my) * uy) / unit
         down = (-(xs - mx) * uy + (ys - my) * ux) / unit
-        mask[:] = np.abs(right / 1.5) ** 2.5 + np.abs((down - 1.05) / 2.0) ** 2.5 <= 1
-    return masks
+        yield np.abs(right / 1.5) ** 2.5 + np.abs((down - 1.05) / 2.0) ** 2.5 <= 1
 
 
 def _pixels(face: Sequence[Any], width: int, height: int) -> Landmarks:

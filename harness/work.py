@@ -52,15 +52,15 @@ class Prepare:
         detector = partial(mediapipe_detector, self.policy, self.weights)
         if self.policy.crops:
             self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
-        code = code_version("harness.media", "harness.faces", "harness.prepare")
+        code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
-            files = [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
-            inputs = [[file_digest(p) for p in files], asdict(self.policy), self.size, code]
-            path = self.store.path("prepared", inputs, ".npz")
+            files = [file_digest(p) for p in prepare.source_files(sample)]
+            inputs = [files, prepare.labels(sample), asdict(self.policy), self.size, code]
+            path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
-                prepare.save(private, prepare.prepare(sample, self.policy, self.size, detector))
+                prepare.write(private, sample, self.policy, self.size, detector)
 
             return self.store.make(path, build)
 
