@@ -179,7 +179,7 @@ class Record:
             }
         )
         if result.status == "failed":
-            self.failure(f"{title} {trial}", result.reason or "")
+            self.failure(f"{title} {trial}", result.reason or "", result.crash)
         self.write()
 
     def stage(self, title: str, stage: str, folder: Path) -> None:
