@@ -86,7 +86,10 @@ def prepare(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -
 
 
 def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> None:
-    """Write the file of a sample's prepared clip, with one picture in memory at a time; see `prepare`."""
+    """Write the file of a sample's prepared clip, with one picture in memory at a time; see `prepare`.
+
+    It says what was made of what and how, and no label: those may change without the clip.
+    """
     found = _crops(sample, policy, size, detector)
     arrays = {
         "landmarks": found.landmarks,
@@ -94,7 +97,9 @@ def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenD
         "mask": np.stack([np.packbits(mask) for mask in faces.full_face_masks(found.landmarks, size)]),
     }
     about = {
-        **labels(sample),
+        "id": sample.id,
+        "cut": sample.cut,
+        "box": sample.box,
         "source": {p.name: file_digest(p) for p in source_files(sample)},
         "faces": asdict(policy),
         "size": size,
@@ -104,17 +109,11 @@ def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenD
 
 def save(path: Path, clip: PreparedClip) -> None:
     """Write the file of a clip that comes from no footage; the caller makes it atomic (`store`)."""
-    arrays = {"landmarks": clip.landmarks, "mask": np.packbits(clip.mask).reshape(len(clip.mask), -1)}
+    arrays = {"landmarks": clip.landmarks, "mask": np.packbits(clip.mask.reshape(len(clip.mask), -1), axis=1)}
     if clip.boxes is not None:
         arrays["boxes"] = clip.boxes
     about = {"id": "clip", "size": clip.frames.shape[1]}
     _write(path, about, arrays, clip.audio, clip.frames)
-
-
-def labels(sample: Sample) -> dict[str, Any]:
-    """Return what a corpus says of a clip, as plain JSON values."""
-    given = asdict(sample)
-    return {name: value for name, value in given.items() if name not in ("video", "audio", "truth")}
 
 
 def load(path: Path) -> PreparedClip:
@@ -244,7 +243,13 @@ def _write(
     pictures: Iterable[Frame],
 ) -> None:
     frames, size = len(arrays["landmarks"]), about["size"]
-    told = {"frames": frames, "fps": FPS, "sample_rate": SAMPLE_RATE, "sound": audio is not None, **about}
+    told: dict[str, Any] = {
+        "frames": frames,
+        "fps": FPS,
+        "sample_rate": SAMPLE_RATE,
+        "sound": audio is not None,
+        **about,
+    }
     members: dict[str, bytes | Path] = {
         "json": json.dumps(told, sort_keys=True, ensure_ascii=False).encode(),
         "npz": _bytes(lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)),

@@ -19,6 +19,7 @@ from harness.contracts import Method
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_fit, run_stage
+from harness.jobs import writing
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
@@ -56,13 +57,14 @@ class Prepare:
 
         def one(sample: Sample) -> Path:
             files = [file_digest(p) for p in prepare.source_files(sample)]
-            inputs = [files, prepare.labels(sample), asdict(self.policy), self.size, code]
+            inputs = [sample.id, files, sample.cut, sample.box, asdict(self.policy), self.size, code]
             path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
                 prepare.write(private, sample, self.policy, self.size, detector)
 
-            return self.store.make(path, build)
+            with writing(self.store.root):
+                return self.store.make(path, build)
 
         return one
 

@@ -26,7 +26,11 @@ _BITEXACT = 1 << 23
 
 def write(path: Path, pictures: Iterable[Frame], size: int) -> None:
     """Write (size, size, 3) uint8 RGB pictures as they come, the same bytes every time."""
-    with av.open(str(path), "w", format="avi", container_options={"fflags": "+bitexact"}) as container:
+    # Through Python's file, whose errors name a full disk.
+    with (
+        path.open("wb") as file,
+        av.open(file, "w", format="avi", container_options={"fflags": "+bitexact"}) as container,
+    ):
         stream: Any = container.add_stream("utvideo", rate=FPS)
         stream.width = stream.height = size
         stream.pix_fmt = "gbrp"

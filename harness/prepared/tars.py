@@ -47,6 +47,17 @@ def write_sample(path: Path, clip: str, members: Mapping[str, bytes | Path]) -> 
         out.write(END)
 
 
+def join(out: IO[bytes], path: Path, clip: str, about: bytes) -> None:
+    """Add a sample that has a tar of its own to a shard, as `clip` and with another member `json`."""
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
+        for entry in tar:
+            extension, source = entry.name.partition(".")[2], tar.extractfile(entry)
+            if extension == "json":
+                _add(out, f"{key(clip)}.json", io.BytesIO(about), len(about))
+            elif source is not None:
+                _add(out, f"{key(clip)}.{extension}", source, entry.size)
+
+
 def _add(out: IO[bytes], name: str, source: IO[bytes], size: int) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = size
