@@ -109,7 +109,7 @@ class Run:
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
-                if trained_on.population == tested_on.population:
+                if trained_on.population and trained_on.population == tested_on.population:
                     splits.check_untrained(tested_on.samples, trained_on.samples)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
             askable = [s for s in usable if s.id not in unasked]
