@@ -1,4 +1,4 @@
-"""Make data sets: `python -m harness.data synth | prepare`. Arguments only.
+"""Make, split and prepare data sets: `python -m harness.data synth | split | prepare`. Arguments only.
 
 Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
 2 bad input.
@@ -42,6 +42,20 @@ def _synth(options: argparse.Namespace) -> int:
         return 2
     clips = write_corpus(spec, options.dir, options.workers)
     print(f"{options.dir}: {len(clips)} clips of {spec.speakers} speakers")
+    return 0
+
+
+def _split(options: argparse.Namespace) -> int:
+    from harness import config, datasets
+    from harness.datasets import split_files, splits
+
+    shares = {name: getattr(options, name) for name in ("train", "val", "test")}
+    fractions = config.validated(config.SplitFractions, shares, "split")
+    found = datasets.read(options.name, options.root)
+    split = splits.written_down(found.samples, fractions, options.seed, options.out.stem)
+    split_files.save(options.out, split)
+    counts = ", ".join(f"{len(names)} {name}" for name, names in split.speakers)
+    print(f"{options.out}: {split.title}: speakers: {counts}")
     return 0
 
 
@@ -89,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--seed", type=int, default=0, metavar="K")
     synth.add_argument("--clips-per-speaker", type=int, metavar="N", help="a balanced subset of the 82")
     synth.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    split = commands.add_parser("split", help="write down a split by speakers, for `data.split: FILE`")
+    split.set_defaults(run=_split)
+    split.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    split.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    split.add_argument("--out", type=Path, required=True, metavar="FILE", help="its stem names the split")
+    split.add_argument("--seed", type=int, default=1, metavar="K", help="(default 1)")
+    for part, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
+        split.add_argument(f"--{part}", type=float, default=share, metavar="X", help=f"(default {share})")
     crop = commands.add_parser("prepare", help="crop a corpus once, into WebDataset shards with an index")
     crop.set_defaults(run=_prepare)
     crop.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
