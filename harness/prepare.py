@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tarfile import TarError
 from typing import IO, Any
@@ -168,12 +169,9 @@ _Found = tuple[NDArray[np.float32], NDArray[np.float32], Iterator[Frame]]
 
 def _cut_out(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> _Found:
     with detector() as detect:
-        found = faces.track(_pictures(sample), detect, policy, sample.video)
-    boxes = faces.crop_boxes(found, policy)
-    # Two passes, so that a long clip at full size is never in memory.
-    pictures = (faces.crop(p, box, size) for p, box in zip(_pictures(sample), boxes, strict=True))
-    inside = (found - boxes[:, None, :2]).astype(np.float32)
-    return faces.rescaled(inside, size / float(boxes[0, 2])), boxes.astype(np.float32), pictures
+        track = faces.look(_decoded(sample), detect, policy, sample.video, size, sample.box)
+    pictures = faces.cut(track, partial(_decoded, sample))
+    return track.inside(), track.boxes.astype(np.float32), pictures
 
 
 def _whole(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> _Found:
@@ -186,7 +184,8 @@ def _whole(sample: Sample, policy: Policy, size: int, detector: OpenDetector) ->
             landmarks = faces.track(_pictures(sample), detect, policy, sample.video)
     else:
         landmarks = _truth(sample.truth, len(sizes))
-    boxes = np.tile(np.array([0, 0, width], np.float32), (len(sizes), 1))
+    corner = sample.box[:2] if sample.box is not None else (0, 0)
+    boxes = np.tile(np.array([*corner, width], np.float32), (len(sizes), 1))
     pictures = (faces.resized(p[None], size)[0] for p in _pictures(sample))
     return faces.rescaled(landmarks, size / width), boxes, pictures
 

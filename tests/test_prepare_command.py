@@ -213,7 +213,7 @@ def test_wrong_options_are_refused(corpus: Path, tmp_path: Path, extra: list[str
 def test_bad_footage_costs_only_itself(tmp_path: Path) -> None:
     root = tmp_path / "Földer mit Ümlauten"
     root.mkdir()
-    write(root / "góod.mp4", Film(Fraction(25)))
+    write(root / "good.mp4", Film(Fraction(25)))
     write(root / "cut.avi", Film(Fraction(25)))
     whole = (root / "cut.avi").read_bytes()
     (root / "cut.avi").write_bytes(whole[: len(whole) // 2])

@@ -28,6 +28,7 @@ def read(root: Path) -> Found:
         unusable={row.id: row.reason or "" for row in rows if row.shard is None},
         emotions=tuple(known["emotions"]),
         notes=tuple(known["notes"]),
+        population=tuple(known["population"]),
     )
 
 

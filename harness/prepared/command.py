@@ -73,7 +73,12 @@ class Preparation:
             raise BadInput(f"{asked.root} is prepared already; NAME is the corpus's own reader")
         found = datasets.read(asked.reader, asked.root)
         self.samples = sorted(found.samples, key=lambda sample: sample.id)
-        self.refused, self.corpus = found.unusable, {"emotions": found.emotions, "notes": found.notes}
+        self.refused = found.unusable
+        self.corpus = {
+            "emotions": found.emotions,
+            "notes": found.notes,
+            "population": found.population,
+        }
         self.stamps = {s.id: _stamp(s) for s in found.samples} | dict.fromkeys(found.unusable, "")
         there = self.place.names()
         self.begun = ABOUT in there
