@@ -268,27 +268,35 @@ def _bytes(write: Callable[[IO[bytes]], None]) -> bytes:
     return file.getvalue()
 
 
-def _arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
+def read_arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a member `npz`."""
     with np.load(io.BytesIO(content.read()), allow_pickle=False) as stored:
         return dict(stored)
 
 
-def _sound(content: IO[bytes]) -> Audio:
+def read_sound(content: IO[bytes]) -> Audio:
+    """Return the samples of a member `wav`."""
     return np.array(wavfile.read(io.BytesIO(content.read()))[1], np.float32)
 
 
 _READ: dict[str, Callable[[IO[bytes]], Any]] = {
     "json": json.load,
-    "npz": _arrays,
-    "wav": _sound,
+    "npz": read_arrays,
+    "wav": read_sound,
     "avi": lambda content: np.stack(list(crops.read(content))),
 }
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[tars.Members]:
+    with naming(path), tars.open_sample(path) as members:
+        yield members
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """Turn what is raised where a prepared clip is none into BadInput that names `where`."""
     try:
-        with tars.open_sample(path) as members:
-            yield members
+        yield
     except _NOT_A_SAMPLE as error:
-        raise BadInput(f"{path}: not a prepared clip ({error}); delete it and run again") from error
+        raise BadInput(f"{where}: not a prepared clip ({error}); delete it and run again") from error
