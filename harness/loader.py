@@ -36,6 +36,8 @@ Change = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Colours = Callable[[np.random.Generator, int], Change]
 """Draws the change for a clip of a size (`methods.nets.augment.one_change`)."""
 
+_STEPS_AT_ONCE = 6000
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -236,12 +238,12 @@ def _read(
 ) -> Iterator[_Window]:
     """Yield the windows at (start, another's start) of the sample whose members follow."""
     arrays: dict[str, NDArray[Any]] = {}
-    audio: Audio = np.empty(0, np.float32)
+    mel = np.empty((0, 0), np.float32)
     for extension, content in members:
         if extension == "npz":
             arrays = prepare.read_arrays(content)
         elif extension == "wav":
-            audio = prepare.read_sound(content)
+            mel = _mel(prepare.read_sound(content), row.frames or 0)
         elif extension == "avi":
             for (start, other), pictures in zip(
                 chosen, _runs(content, [c[0] for c in chosen], length), strict=True
@@ -252,8 +254,8 @@ def _read(
                     frames=frames if change is None else change(frames),
                     mask=prepare.unpacked(arrays["mask"][part], row.size or 0)[:, None],
                     landmarks=arrays["landmarks"][part],
-                    mel=_mel(audio, start, length),
-                    other_mel=_mel(audio, other, 1)[0],
+                    mel=np.stack([_mel_window(mel, start + i) for i in range(length)]),
+                    other_mel=_mel_window(mel, other),
                     start=start,
                     clip=row.id,
                 )
@@ -274,11 +276,17 @@ def _runs(content: IO[bytes], starts: Sequence[int], length: int) -> Iterator[Fr
         yield np.stack([held[i] for i in range(start, start + length)])
 
 
-def _mel(audio: Audio, start: int, frames: int) -> NDArray[np.float32]:
-    """Return (frames, 80, 16), what `audio.mel_windows` gives from frame `start` on."""
-    steps = [(start + i) * MEL_STEPS_PER_SECOND // FPS for i in range(frames)]
-    mel = mel_slice(audio, steps[0], steps[-1] - steps[0] + MEL_WINDOW)
-    return np.stack([mel[:, s - steps[0] : s - steps[0] + MEL_WINDOW] for s in steps])
+def _mel(audio: Audio, frames: int) -> NDArray[np.float32]:
+    """Return (80, steps), the mel of a clip of any length in bounded memory, to the last frame's window."""
+    steps = (frames - 1) * MEL_STEPS_PER_SECOND // FPS + MEL_WINDOW
+    parts = range(0, steps, _STEPS_AT_ONCE)
+    return np.concatenate([mel_slice(audio, k, min(_STEPS_AT_ONCE, steps - k)) for k in parts], axis=1)
+
+
+def _mel_window(mel: NDArray[np.float32], frame: int) -> NDArray[np.float32]:
+    """Return (80, 16), what `audio.mel_windows` gives for a frame."""
+    step = frame * MEL_STEPS_PER_SECOND // FPS
+    return mel[:, step : step + MEL_WINDOW]
 
 
 def _stacked(windows: Sequence[_Window]) -> Batch:
