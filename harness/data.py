@@ -1,49 +1,118 @@
-"""Make data sets: `python -m harness.data synth DIR --speakers N --size PX --seed K`. Arguments only."""
+"""Make and look at data sets: `python -m harness.data synth | inspect`. Arguments only.
+
+Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
+2 bad input.
+"""
 
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pydantic import ValidationError
 
-from harness.datasets.synthetic import SynthSpec, write_corpus
+from harness.datasets import READERS
 from harness.types import BadInput
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; exit status 2 and one line on bad input."""
-    chosen = _parser().parse_args(arguments)
+    """Run one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from harness.datasets.synthetic import SynthSpec, write_corpus
+
     try:
         spec = SynthSpec(
-            speakers=chosen.speakers,
-            size=chosen.size,
-            seed=chosen.seed,
-            clips_per_speaker=chosen.clips_per_speaker,
+            speakers=options.speakers,
+            size=options.size,
+            seed=options.seed,
+            clips_per_speaker=options.clips_per_speaker,
         )
-        clips = write_corpus(spec, chosen.dir, chosen.workers)
     except ValidationError as error:
         for problem in error.errors():
             option = "--" + str(problem["loc"][0]).replace("_", "-")
             print(f"{option} {problem['input']}: {problem['msg']}", file=sys.stderr)
         return 2
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{chosen.dir}: {len(clips)} clips of {spec.speakers} speakers")
+    clips = write_corpus(spec, options.dir, options.workers)
+    print(f"{options.dir}: {len(clips)} clips of {spec.speakers} speakers")
     return 0
 
 
+def _inspect(options: argparse.Namespace) -> int:
+    from harness import datasets
+    from harness.inspection import Inspection, inspect
+    from harness.progress import Progress
+    from harness.record import full_command
+    from harness.weights import Weights
+
+    command = " ".join(full_command("harness.data"))
+    found = datasets.read(options.name, options.root.absolute())
+    beside = options.root.absolute().parent / "weights"
+    weights = Weights(options.weights or (beside if beside.is_dir() else None))
+    asked = Inspection(options.name, options.root.absolute(), options.seed, weights, command)
+    out = _writable(options.out or Path("reports/runs") / f"inspect-{options.name}")
+    # Ray is slow to import, and a typing error should be told at once.
+    from harness.execute import actor_pool, cluster
+    from reports.corpus import write_page
+    from reports.corpus_words import summary
+
+    progress = Progress()
+    with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+        record = inspect(pool, asked, found, out)
+    write_page(out)
+    print(summary(record))
+    progress.say(f"report: {out / 'inspect.html'}")
+    return 1 if record["unusable"] and not options.allow_unusable else 0
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness.data", description="Make data sets.")
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     synth = commands.add_parser("synth", help="make the embedded corpus: drawn speakers, CREMA-D's layout")
+    synth.set_defaults(run=_synth)
     synth.add_argument("dir", type=Path, help="folder to write to")
     synth.add_argument("--speakers", type=int, required=True, metavar="N")
     synth.add_argument("--size", type=int, default=128, metavar="PX", help="64 to 256 (default 128)")
     synth.add_argument("--seed", type=int, default=0, metavar="K")
     synth.add_argument("--clips-per-speaker", type=int, metavar="N", help="a balanced subset of the 82")
     synth.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    look = commands.add_parser("inspect", help="count a corpus, find its unusable files, show its faces")
+    look.set_defaults(run=_inspect)
+    look.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    look.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    look.add_argument("--out", type=Path, metavar="DIR", help="(default reports/runs/inspect-NAME)")
+    look.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
+    look.add_argument("--seed", type=int, default=1, metavar="K", help="of the faces and the split (1)")
+    look.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
+    look.add_argument("--allow-unusable", action="store_true", help="exit with 0 all the same")
     return parser
+
+
+def _writable(out: Path) -> Path:
+    """Return the folder, made if it is not there; BadInput where nothing can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror}; give a folder that can be written to") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
+    return int(text)
 
 
 if __name__ == "__main__":
