@@ -1,4 +1,4 @@
-"""Make and look at data sets: `python -m harness.data synth | inspect`. Arguments only.
+"""Make, split and look at data sets: `python -m harness.data synth | split | inspect`. Arguments only.
 
 Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
 2 bad input.
@@ -45,8 +45,23 @@ def _synth(options: argparse.Namespace) -> int:
     return 0
 
 
+def _split(options: argparse.Namespace) -> int:
+    from harness import config, datasets
+    from harness.datasets import split_files, splits
+
+    shares = {name: getattr(options, name) for name in ("train", "val", "test")}
+    fractions = config.validated(config.SplitFractions, shares, "split")
+    found = datasets.read(options.name, options.root)
+    split = splits.written_down(found.samples, fractions, options.seed, options.out.stem)
+    split_files.save(options.out, split)
+    counts = ", ".join(f"{len(names)} {name}" for name, names in split.speakers)
+    print(f"{options.out}: {split.title}: speakers: {counts}")
+    return 0
+
+
 def _inspect(options: argparse.Namespace) -> int:
     from harness import datasets
+    from harness.config import SplitFractions
     from harness.inspection import Inspection, inspect
     from harness.progress import Progress
     from harness.record import full_command
@@ -56,8 +71,9 @@ def _inspect(options: argparse.Namespace) -> int:
     found = datasets.read(options.name, options.root.absolute())
     beside = options.root.absolute().parent / "weights"
     weights = Weights(options.weights or (beside if beside.is_dir() else None))
-    asked = Inspection(options.name, options.root.absolute(), options.seed, weights, command)
-    out = _writable(options.out or Path("reports/runs") / f"inspect-{options.name}")
+    fractions = SplitFractions(file=options.split)
+    asked = Inspection(options.name, options.root.absolute(), options.seed, fractions, weights, command)
+    out = _writable(options.out or Path("reports/runs") / f"inspect-{options.name.replace(':', '-')}")
     # Ray is slow to import, and a typing error should be told at once.
     from harness.execute import actor_pool, cluster
     from reports.corpus import write_page
@@ -87,12 +103,21 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--seed", type=int, default=0, metavar="K")
     synth.add_argument("--clips-per-speaker", type=int, metavar="N", help="a balanced subset of the 82")
     synth.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    split = commands.add_parser("split", help="write down a split by speakers, for `data.split: FILE`")
+    split.set_defaults(run=_split)
+    split.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    split.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    split.add_argument("--out", type=Path, required=True, metavar="FILE", help="its stem names the split")
+    split.add_argument("--seed", type=int, default=1, metavar="K", help="(default 1)")
+    for part, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
+        split.add_argument(f"--{part}", type=float, default=share, metavar="X", help=f"(default {share})")
     look = commands.add_parser("inspect", help="count a corpus, find its unusable files, show its faces")
     look.set_defaults(run=_inspect)
     look.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
     look.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
     look.add_argument("--out", type=Path, metavar="DIR", help="(default reports/runs/inspect-NAME)")
     look.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
+    look.add_argument("--split", type=Path, metavar="FILE", help="a split file (drawn from the seed)")
     look.add_argument("--seed", type=int, default=1, metavar="K", help="of the faces and the split (1)")
     look.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
     look.add_argument("--allow-unusable", action="store_true", help="exit with 0 all the same")

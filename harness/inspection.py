@@ -34,11 +34,12 @@ _CUT_SLACK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What is asked for. `seed` draws the split and the faces."""
+    """What is asked for. `seed` draws the faces and, where `fractions` name no file, the split."""
 
     reader: str
     root: Path
     seed: int
+    fractions: SplitFractions
     weights: Weights
     command: str
 
@@ -87,7 +88,7 @@ class Unusable:
 
 def inspect(pool: Executor, asked: Inspection, found: Found, out: Path) -> dict[str, Any]:
     """Inspect what a reader found into the folder `out`; return what inspect.json holds."""
-    samples, split = _split(found.samples, asked.seed)
+    samples, split = _split(found.samples, asked)
     usable, unusable = _probed(pool, asked.reader, samples)
     faces, broken = _faces(pool, asked, usable, out / "faces")
     usable = [clip for clip in usable if clip.sample.id not in broken]
@@ -105,6 +106,7 @@ def inspect(pool: Executor, asked: Inspection, found: Found, out: Path) -> dict[
         "videos": len({clip.sample.video for clip in usable}),
         "hours": sum(clip.seconds for clip in usable) / 3600,
         "split": split,
+        "about": list(found.notes),
         "counts": _counts([clip.sample for clip in usable]),
         **_media(usable),
         "votes": _agreement([clip.sample for clip in usable]) if voted else None,
@@ -119,15 +121,19 @@ def inspect(pool: Executor, asked: Inspection, found: Found, out: Path) -> dict[
     return record
 
 
-def _split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], dict[str, Any]]:
-    """Return the samples with the split that a sweep of this seed would give them, and what to say of it."""
-    fractions = SplitFractions()
-    said = {"seed": seed, "fractions": fractions.model_dump(), "hash": None, "why_none": None}
+def _split(samples: Sequence[Sample], asked: Inspection) -> tuple[list[Sample], dict[str, Any]]:
+    """Return the samples with the split that a sweep would give them, and what to say of it.
+
+    A split file that does not fit is an error; too few speakers to draw a split from are none.
+    """
+    said: dict[str, Any] = {"source": splits.source(asked.fractions, asked.seed), "hash": None}
     try:
-        placed, digest = splits.assign(samples, fractions, seed)
+        placed, said["hash"] = splits.assign(samples, asked.fractions, asked.seed)
     except BadInput as error:
+        if asked.fractions.file is not None:
+            raise
         return list(samples), {**said, "why_none": str(error)}
-    return placed, {**said, "hash": digest}
+    return placed, said
 
 
 def _probed(pool: Executor, reader: str, samples: Sequence[Sample]) -> tuple[list[Usable], list[Unusable]]:

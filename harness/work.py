@@ -18,7 +18,7 @@ from harness import catalog, config, media, prepare
 from harness.contracts import Method
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
-from harness.fit import FitSpec, run_stage
+from harness.fit import FitSpec, run_fit, run_stage
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
@@ -68,12 +68,17 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainStage:
-    """Trains stages of methods; an item is (training, stage name), its value the artefact's folder."""
+class Train:
+    """Trains; an item is (training, stage name or None for `fit` itself), its value the artefact's folder."""
 
-    def open(self) -> Callable[[tuple[FitSpec, str]], Path]:
+    def open(self) -> Callable[[tuple[FitSpec, str | None]], Path]:
         """See Job."""
-        return lambda item: run_stage(*item)
+
+        def one(item: tuple[FitSpec, str | None]) -> Path:
+            spec, stage = item
+            return run_fit(spec) if stage is None else run_stage(spec, stage)
+
+        return one
 
 
 @dataclass(frozen=True, slots=True)

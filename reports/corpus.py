@@ -190,7 +190,7 @@ def _label_bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     counts, split = record["counts"], record["split"]
     bars = [_bars(k.capitalize(), counts[k]) for k in ("level", "view") if set(counts[k]) - {""}]
     if split["hash"]:
-        note = f"as a sweep with seed {split['seed']} would split it, by speaker; {split['hash']}"
+        note = f"by speaker, {split['source']}, as a sweep has it; {split['hash']}"
         bars.append({**_bars("Split", counts["split"]), "note": note})
     else:
         bars.append({**_bars("Split", {}), "note": split["why_none"]})
@@ -276,6 +276,5 @@ def _listed(group: Group) -> dict[str, Any]:
 
 
 def _provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    split = {key: value for key, value in record["split"].items() if value is not None}
-    names = ("command", "created", "reader", "root")
-    return [*((n.capitalize(), plain(record[n])) for n in names), ("Split", plain(split))]
+    names = ("command", "created", "reader", "root", "split")
+    return [(n.capitalize(), plain(record[n])) for n in names]

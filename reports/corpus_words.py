@@ -43,6 +43,7 @@ def summary(record: Mapping[str, Any]) -> str:
         lines.append(f"  votes      {votes['agree']} of {votes['clips']} clips agree with the label")
     if record["notes"]:
         lines.append(_line("notes", record["notes"]))
+    lines += [f"  {line}" for line in record["about"]]
     unusable = record["unusable"]
     lines.append(f"{len(unusable)} unusable" + (":" if unusable else ""))
     lines += [f"  {clip}: {reason}" for clip, reason in list(unusable.items())[:_MOST_LISTED]]
