@@ -62,6 +62,7 @@ def _split(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     from harness import datasets
     from harness.config import SplitFractions
+    from harness.datasets import splits
     from harness.inspection import Inspection, inspect
     from harness.progress import Progress
     from harness.record import full_command
@@ -71,8 +72,10 @@ def _inspect(options: argparse.Namespace) -> int:
     found = datasets.read(options.name, options.root.absolute())
     beside = options.root.absolute().parent / "weights"
     weights = Weights(options.weights or (beside if beside.is_dir() else None))
-    fractions = SplitFractions(file=options.split)
+    fractions = SplitFractions.model_validate(options.split or {})
     asked = Inspection(options.name, options.root.absolute(), options.seed, fractions, weights, command)
+    if options.split:
+        splits.assign(found.samples, fractions, options.seed)
     out = _writable(options.out or Path("reports/runs") / f"inspect-{options.name.replace(':', '-')}")
     # Ray is slow to import, and a typing error should be told at once.
     from harness.execute import actor_pool, cluster

@@ -6,10 +6,10 @@ that takes decoding the whole file (`media`). Not done here: faces, corpora (see
 """
 
 import itertools
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import av
@@ -76,6 +76,14 @@ class _Picture:
     notes: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """A file's last packets: where each stream's last one ends, in seconds, and the picture's timestamps."""
+
+    ends: dict[int, float]
+    times: list[int]
+
+
 def probe(video: Path, audio: Path | None) -> Film:
     """Return what the files of a clip say; `audio` is a sound file of its own, or None.
 
@@ -100,16 +108,17 @@ def _read(container: Any, path: Path, listen: bool) -> tuple[_Picture, Sound | N
     stream = container.streams.video[0]
     context = stream.codec_context
     fps = float(stream.average_rate or stream.guessed_rate or 0)
-    notes = _rate_notes(stream)
     stated = _stated_end(container)
-    last = _last_packets(container, stated, path)
-    end = max(last.values(), default=0.0) if stated is None else stated
-    if last and max(last.values()) < end - _LENGTH_TOLERANCE:
-        notes[ENDS_EARLY] = f"after {max(last.values()):.2f} of {end:.2f} s: cut short?"
-    start, seconds = _span(stream, last.get(stream.index, end))
+    tail = _tail(container, stated, path)
+    notes = _rate_notes(stream, tail.times)
+    last = max(tail.ends.values(), default=stated or 0.0)
+    end = last if stated is None else stated
+    if last < end - _LENGTH_TOLERANCE:
+        notes[ENDS_EARLY] = f"after {last:.2f} of {end:.2f} s: cut short?"
+    start, seconds = _span(stream, tail.ends.get(stream.index, end))
     picture = _Picture(context.name, context.pix_fmt or "", start, seconds, fps, notes)
     tracks = container.streams.audio if listen else ()
-    return picture, _sound(tracks[0], path, last.get(tracks[0].index, end)) if tracks else None
+    return picture, _sound(tracks[0], path, tail.ends.get(tracks[0].index, end)) if tracks else None
 
 
 def _own_sound(path: Path) -> Sound:
@@ -143,39 +152,38 @@ def _stated_end(container: Any) -> float | None:
     return float(((container.start_time or 0) + container.duration) / av.time_base)
 
 
-def _last_packets(container: Any, stated: float | None, path: Path) -> dict[int, float]:
-    """Return where each stream's last packet ends, in seconds; only without a stated end all are read."""
+def _tail(container: Any, stated: float | None, path: Path) -> _Tail:
+    """Return what the last packets say; only where no end is stated are all read."""
+    tail = _Tail({}, [])
     if stated is not None:
         try:
             container.seek(int(max(0.0, stated - _TAIL_SECONDS) * av.time_base))
         except av.error.FFmpegError:
-            return {}  # a container that cannot be sought in: its end is not looked at
-    last: dict[int, float] = {}
+            return tail  # a container that cannot be sought in: its end is not looked at
     try:
         for packet in container.demux():
             if packet.is_corrupt:
                 raise BadInput(f"{path}: damaged or cut short at byte {packet.pos}; copy it again")
-            if packet.pts is not None:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                last[packet.stream.index] = max(end, last.get(packet.stream.index, end))
+            if packet.pts is None:
+                continue
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            tail.ends[packet.stream.index] = max(end, tail.ends.get(packet.stream.index, end))
+            if packet.stream.index == container.streams.video[0].index:
+                tail.times.append(packet.pts)
     except av.error.FFmpegError as error:
         raise BadInput(f"{path}: broken near its end ({error.strerror}); copy it again") from error
-    return last
+    return tail
 
 
-def _rate_notes(stream: Any) -> dict[str, str]:
-    """Say whether frames come at uneven times: by the index where it is whole, else by the two rates."""
-    times = sorted(entry.timestamp for entry in stream.index_entries)
-    if len(times) > 2 and len(times) == stream.frames:
-        gaps = [after - before for before, after in itertools.pairwise(times)]
-        if max(gaps) > 1.5 * median(gaps):
-            longest, usual = (1e3 * float(g * stream.time_base) for g in (max(gaps), round(median(gaps))))
-            return {VARIABLE_RATE: f"up to {longest:.0f} ms between frames, mostly {usual:.0f}"}
+def _rate_notes(stream: Any, last: Sequence[int]) -> dict[str, str]:
+    """Say whether frames come at uneven times: all by the index where it is whole, else the last ones."""
+    indexed = [entry.timestamp for entry in stream.index_entries]
+    times = sorted(indexed if len(indexed) == stream.frames else last)
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    if not gaps or max(gaps) <= 1.5 * statistics.median(gaps):
         return {}
-    average, guessed = stream.average_rate, stream.guessed_rate
-    if average and guessed and abs(average / guessed - 1) > 0.02:
-        return {VARIABLE_RATE: f"{float(average):.2f} fps on average, {float(guessed):.2f} at its fastest"}
-    return {}
+    longest, usual = (1e3 * float(g * stream.time_base) for g in (max(gaps), round(statistics.median(gaps))))
+    return {VARIABLE_RATE: f"up to {longest:.0f} ms between frames, mostly {usual:.0f}"}
 
 
 def _sound_notes(picture: _Picture, sound: Sound | None, offset: float | None) -> dict[str, str]:

@@ -25,7 +25,7 @@ from reports.corpus_words import footage, spread
 from reports.html import BREAKABLE, assets, plain, render, write_text
 
 # What stands open on the page; the rest of the faces is folded away, the rest of the clips in inspect.csv.
-_FACES_SHOWN = 24
+_FACES_SHOWN = 20
 _MOST_SPEAKERS = 300
 _MOST_CLIPS = 100
 _MOST_BARS = 8
@@ -83,9 +83,11 @@ def _files(record: Mapping[str, Any]) -> str:
 
 
 def _said(tally: Mapping[str, int], otherwise: str) -> tuple[str, str]:
-    """Return how many names a label has, and of how many clips it is not said."""
-    unsaid = tally.get("", 0)
-    return f"{len(set(tally) - {''}):,}", f"{_clips(unsaid)} {UNSAID}" if unsaid else otherwise
+    """Return how many names a label has, and how many clips have none."""
+    names, unsaid = len(set(tally) - {""}), tally.get("", 0)
+    if not names:
+        return UNSAID, ""
+    return f"{names:,}", f"{_clips(unsaid)} without" if unsaid else otherwise
 
 
 def _clips(count: int) -> str:
@@ -112,7 +114,8 @@ def _faces(found: Inspected) -> list[dict[str, Any]]:
         speakers = len({row["speaker"] or row["clip"] for row in rows})
         note = f"{_clips(len(rows))}, {footage(found.minutes(rows) / 60)}"
         if len(faces) < speakers:
-            note += f"; {len(faces)} of {speakers:,} speakers shown"
+            whose = "speakers" if any(row["speaker"] for row in rows) else "clips"
+            note += f"; {len(faces)} of {speakers:,} {whose} shown"
         name = emotion or (f"emotion {UNSAID}" if len(found.emotions()) > 1 else "all clips")
         groups.append({"emotion": name, "note": note, "faces": [_face(found, face) for face in faces]})
     return groups
@@ -169,7 +172,7 @@ def _speaker_table(found: Inspected) -> dict[str, Any] | None:
             "cells": [_heat(table[speaker][e], most) for e in emotions],
             "clips": len(own[speaker]),
             "footage": footage(found.minutes(own[speaker]) / 60),
-            "split": own[speaker][0]["split"] if found.record["split"]["hash"] else "",
+            "split": own[speaker][0]["split"],
         }
         for speaker in speakers[:_MOST_SPEAKERS]
     ]
@@ -177,6 +180,7 @@ def _speaker_table(found: Inspected) -> dict[str, Any] | None:
         "emotions": [e or UNSAID for e in emotions] if emotions != [""] else [],
         "rows": rows,
         "left_out": len(speakers) - len(rows),
+        "split": found.record["split"]["hash"] is not None,
         "tall": len(rows) > 16,
     }
 
@@ -236,7 +240,7 @@ def _histograms(found: Inspected) -> list[dict[str, Any]]:
             {
                 "title": title,
                 "note": spread(found.record[column], unit, places),
-                "of": len(values),
+                "of": _clips(len(values)),
                 "bins": [(count, 100 * count / max(bins)) for count in bins],
                 "least": f"{min(values):.{places}f}",
                 "most": f"{max(values):.{places}f} {unit}",
