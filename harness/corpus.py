@@ -20,8 +20,7 @@ from harness.work import Draw, Prepare
 class Corpus:
     """Samples with their split; `files` maps sample ids to prepared clips, `unusable` ids to reasons.
 
-    `emotions` and `notes` are the reader's (`datasets.Found`). Corpora of equal `population` show the same
-    people where their speakers have the same names (`splits.population`).
+    `emotions`, `notes` and `population` are the reader's (`datasets.Found`).
     """
 
     name: str
@@ -74,7 +73,7 @@ def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights
         split_source=splits.source(data.split, seed),
         emotions=found.emotions,
         notes=found.notes,
-        population=splits.population(data.reader, root),
+        population=found.population,
         size=data.size,
     )
 

@@ -4,7 +4,7 @@ Plain Python: how work is spread is the engine's affair, passed in. Each step sk
 done, so the same call resumes a killed run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -24,7 +24,7 @@ from harness.store import Store
 from harness.trials import TrialPlan, TrialResult
 from harness.types import BadInput
 from harness.weights import Weights
-from harness.work import Entrant, Generate, Train, generation_speed
+from harness.work import Entrant, Generate, Price, Train, generation_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,16 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """One training of a method: a stage, or `fit` itself (None); `needs` are the nodes that it builds on."""
+    """One training: a stage, or `fit` itself (None), of the entries that have it in common."""
 
-    entry: MethodEntry
+    entries: list[MethodEntry]
     spec: FitSpec
     stage: str | None
-    needs: list[int]
+
+    def share(self, entry: MethodEntry) -> None:
+        """Note one more entry that wants the same."""
+        if entry not in self.entries:
+            self.entries.append(entry)
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Run:
         for entry in self.sweep.controls:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
         with self.engine.pool() as pool:
+            self._price(pool, asked[0])
             failed = self._generate(pool, asked)
             self._measure(pool, asked, failed)
         self.record.finish()
@@ -104,7 +109,7 @@ class Run:
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
-                if trained_on.population == tested_on.population:
+                if trained_on.population and trained_on.population == tested_on.population:
                     splits.check_untrained(tested_on.samples, trained_on.samples)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
             askable = [s for s in usable if s.id not in unasked]
@@ -118,40 +123,38 @@ class Run:
 
     def _train(self, pool: Executor, trained_on: Corpus) -> None:
         """Train what all trials of a method share, and the methods that are not swept: all side by side."""
-        nodes: list[_Node] = []
+        nodes: dict[Path, _Node] = {}
         for entry in self.sweep.methods:
-            nodes += self._nodes(entry, trained_on, len(nodes))
+            if catalog.method(entry.name).card.trains:
+                self._plan(entry, self._spec(entry, trained_on).with_stages(), nodes)
+        places = {path: index for index, path in enumerate(nodes)}
         with self.record.phase("training"):
-            items = [(node.spec, node.stage) for node in nodes]
-            outcomes = pool.map(Train(), items, "training", [node.needs for node in nodes])
-        for node, outcome in zip(nodes, outcomes, strict=True):
+            items = [(node.spec, node.stage) for node in nodes.values()]
+            needs = [[places[path] for path in node.spec.artefacts.values()] for node in nodes.values()]
+            outcomes = pool.map(Train(), items, "training", needs)
+        for node, outcome in zip(nodes.values(), outcomes, strict=True):
             self._trained(node, outcome)
 
-    def _nodes(self, entry: MethodEntry, trained_on: Corpus, first: int) -> list["_Node"]:
-        """Return a method's stages, each after those that it reads, and its `fit` if it is not swept."""
-        kind = catalog.method(entry.name)
-        if not kind.card.trains:
-            return []
-        spec = self._spec(entry, trained_on).with_stages()
-        places = {stage: first + i for i, stage in enumerate(_in_order(kind.stages))}
-        nodes = [
-            _Node(
-                entry, spec.for_stage(stage, spec.artefacts), stage, [places[n] for n in kind.stages[stage]]
-            )
-            for stage in places
-        ]
+    def _plan(self, entry: MethodEntry, spec: FitSpec, nodes: dict[Path, "_Node"]) -> None:
+        """Add a method's stages, each after those that it reads, and its `fit` if it is not swept.
+
+        What two entries have in common is trained once: a node is known by what it makes.
+        """
+        for stage in TopologicalSorter(catalog.method(entry.name).stages).static_order():
+            node = _Node([entry], spec.for_stage(stage, spec.artefacts), stage)
+            nodes.setdefault(spec.artefacts[stage], node).share(entry)
         if not self._swept(entry):
-            nodes.append(_Node(entry, spec, None, [*places.values()]))
-        return nodes
+            nodes.setdefault(spec.model_path(), _Node([entry], spec, None)).share(entry)
 
     def _trained(self, node: "_Node", outcome: Outcome[Path]) -> None:
-        title = node.entry.title
-        if node.stage is None:
-            self._tried(node.entry, [TrialResult.of(outcome)])
-        elif outcome.value is None:
-            self.record.failure(f"{title} stage {node.stage}", outcome.reason or "", outcome.crash)
-        else:
-            self.record.stage(title, node.stage, outcome.value)
+        for entry in node.entries:
+            if node.stage is None:
+                self._tried(entry, [TrialResult.of(outcome)])
+            elif outcome.value is None:
+                what = f"{entry.title} stage {node.stage}"
+                self.record.failure(what, outcome.reason or "", outcome.crash)
+            else:
+                self.record.stage(entry.title, node.stage, outcome.value)
 
     def _swept(self, entry: MethodEntry) -> bool:
         """Whether a method's trials are Tune's: several of them, or one on more than one worker."""
@@ -204,6 +207,16 @@ class Run:
         self.entrants.append(Entrant(entry.title, entry.name, trial, config, model))
         self.record.method(entry.title, entry.name)
 
+    def _price(self, pool: Executor, ask: Ask) -> None:
+        """Record what each trained method costs; its trials' models are of one shape."""
+        first: dict[str, tuple[Entrant, Path, Ask]] = {}
+        for entrant in self.entrants:
+            if entrant.model is not None:
+                first.setdefault(entrant.title, (entrant, entrant.model, ask))
+        outcomes = pool.map(Price(), [*first.values()], "counting operations")
+        for title, outcome in zip(first, outcomes, strict=True):
+            self.record.cost(title, outcome)
+
     def _generate(self, pool: Executor, asked: Sequence[Ask]) -> dict[tuple[str, str, str], str]:
         """Generate what is missing; return the reasons of what could not be, by (title, trial, clip)."""
         items = [(entrant, ask) for entrant in self.entrants for ask in asked]
@@ -246,8 +259,3 @@ class Run:
         timed = not self.record.fields["methods"][entrant.title]["control"]
         speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
         return scoring.Row(entrant.title, entrant.trial, pairs, speeds)
-
-
-def _in_order(stages: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the stages so that each comes after those that it reads."""
-    return list(TopologicalSorter(stages).static_order())

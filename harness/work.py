@@ -16,6 +16,7 @@ import cv2
 
 from harness import catalog, config, media, prepare
 from harness.contracts import Method
+from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_fit, run_stage
@@ -130,6 +131,20 @@ class Generate:
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
         write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
         return {"seconds": seconds, "frames": len(clip.frames)}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Measures what trained entrants cost; an item is (entrant, its model, ask)."""
+
+    def open(self) -> Callable[[tuple[Entrant, Path, Ask]], Cost]:
+        """See Job."""
+
+        def one(item: tuple[Entrant, Path, Ask]) -> Cost:
+            entrant, model, ask = item
+            return measured(_load(entrant), model, request(ask, control=False)[0])
+
+        return one
 
 
 def generation_speed(folder: Path, clip: str) -> float | None:

@@ -32,13 +32,15 @@ class Found:
 
     samples: sorted by id. unusable: the files it cannot use, with their reasons. emotions: the mask of the
     vocabulary, those of EMOTIONS that the corpus labels at all; () where it labels none. notes: what a user
-    must know of the corpus as a whole, which makes no clip unusable.
+    must know of the corpus as a whole, which makes no clip unusable. population: whose names the speakers'
+    are; two corpora of one population show the same people where the names are the same; () where unknown.
     """
 
     samples: tuple[Sample, ...]
     unusable: dict[str, str]
     emotions: tuple[str, ...] = EMOTIONS
     notes: tuple[str, ...] = ()
+    population: tuple[str, ...] = ()
 
 
 def read(reader: str, root: Path) -> Found:

@@ -5,6 +5,7 @@ Files are named {actor}_{sentence}_{emotion}_{level}; the label is what the acto
 A sound file that disagrees with its picture in length is found when the clip is prepared.
 """
 
+import json
 from pathlib import Path
 
 from harness.datasets import Found, unread
@@ -70,7 +71,15 @@ def read(root: Path) -> Found:
                 votes=votes.get(video.stem),
             )
         )
-    return Found(tuple(samples), unusable, _MASK, notes)
+    return Found(tuple(samples), unusable, _MASK, notes, _population(root))
+
+
+def _population(root: Path) -> tuple[str, ...]:
+    """The published corpus has its own actors, the embedded one draws others from each seed."""
+    description = root / "corpus.json"
+    if not description.exists():
+        return ("crema_d",)
+    return "embedded", str(json.loads(description.read_text(encoding="utf-8"))["spec"]["seed"])
 
 
 def _unusable(video: Path, audio: Path, drawn: bool) -> str | None:

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.catalog import nearest
-from harness.datasets import Found, unread
+from harness.datasets import Found
 from harness.types import EMOTIONS, BadInput, Sample
 
 SUFFIXES = (".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".webm")
@@ -36,7 +36,7 @@ def read(root: Path) -> Found:
     if manifest.exists():
         return _listed(root, manifest)
     samples = {i: Sample(i, p, None, None, None) for i, p in clips_below(root).items()}
-    return _found(samples, {})
+    return _found(root, samples, {})
 
 
 def clips_below(root: Path) -> dict[str, Path]:
@@ -77,15 +77,18 @@ def _listed(root: Path, manifest: Path) -> Found:
             samples[sample.id] = sample
         else:
             unusable[sample.id] = f"{where}: {sample.video} does not exist"
-    return _found(samples, unusable)
+    return _found(root, samples, unusable)
 
 
-def _found(samples: dict[str, Sample], unusable: dict[str, str]) -> Found:
-    """Return what is usable, sorted; its emotions are those that some clip is labelled with."""
-    empty = {i: reason for i, sample in samples.items() if (reason := unread(sample.video))}
-    kept = tuple(samples[i] for i in sorted(samples) if i not in empty)
-    labels = {sample.emotion for sample in kept}
-    return Found(kept, {**unusable, **empty}, tuple(e for e in EMOTIONS if e in labels))
+def _found(root: Path, samples: dict[str, Sample], unusable: dict[str, str]) -> Found:
+    """Return the clips sorted; the emotions are those that occur, and names mean what they do in `root`."""
+    labels = {sample.emotion for sample in samples.values()}
+    return Found(
+        samples=tuple(samples[i] for i in sorted(samples)),
+        unusable=unusable,
+        emotions=tuple(e for e in EMOTIONS if e in labels),
+        population=("folder", str(root.resolve())),
+    )
 
 
 def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:

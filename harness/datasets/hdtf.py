@@ -55,7 +55,7 @@ def read(root: Path) -> Found:
         if video.name in files:
             _read_video(video, files[video.name], samples, unusable)
     notes = (_absent(absent, len(listed)),) if absent else ()
-    return Found(tuple(sorted(samples, key=lambda s: s.id)), unusable, (), notes)
+    return Found(tuple(sorted(samples, key=lambda s: s.id)), unusable, (), notes, ("hdtf",))
 
 
 def _annotations(root: Path) -> Path:

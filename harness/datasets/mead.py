@@ -81,7 +81,7 @@ def read(root: Path, view: str = "front") -> Found:
             unusable[clip.id] = reason
     actors = {clip.actor for clip in clips} | {a for a in INCOMPLETE if (root / a).is_dir()}
     notes = [f"{a}: incomplete as published: {why}" for a, why in INCOMPLETE.items() if a in actors]
-    return Found(tuple(samples[i] for i in sorted(samples)), unusable, VOCABULARY, tuple(notes))
+    return Found(tuple(samples[i] for i in sorted(samples)), unusable, VOCABULARY, tuple(notes), ("mead",))
 
 
 def _in_folders(root: Path, view: str) -> Iterator[_Clip]:

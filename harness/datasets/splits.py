@@ -5,7 +5,6 @@ rule shares its speakers with training. A split of a paper can be written down a
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,6 @@ from harness.datasets import split_files
 from harness.datasets.split_files import Speakers, SplitFile
 from harness.store import digest
 from harness.types import BadInput, Sample, Split
-
-_PUBLISHED = ("crema_d", "mead", "hdtf")
 
 
 def assign(samples: Sequence[Sample], fractions: SplitFractions, seed: int) -> tuple[list[Sample], str]:
@@ -85,18 +82,6 @@ def check_untrained(tested: Sequence[Sample], trained: Sequence[Sample]) -> None
             f"training_data trains on {len(both)} speakers that data tests: {', '.join(both[:10])}"
             f"{' ...' if len(both) > 10 else ''}: a leak; give both the same split file"
         )
-
-
-def population(reader: str, root: Path) -> tuple[str, ...]:
-    """Return what tells whose names a corpus's speakers bear: equal for two corpora of the same people.
-
-    Published corpora name their own actors wherever they lie; the embedded one draws its own from a seed; in
-    any other folder a name means what that folder's owner meant by it.
-    """
-    if (description := root / "corpus.json").exists():
-        return "embedded", str(json.loads(description.read_text(encoding="utf-8"))["spec"]["seed"])
-    name = reader.partition(":")[0]
-    return (name,) if name in _PUBLISHED else (name, str(root.resolve()))
 
 
 def speaker_of(sample: Sample) -> str:

@@ -25,6 +25,8 @@ from harness.types import FPS, BadInput
 
 # Corpora give intervals in whole seconds: one may end this much after the video does.
 _CUT_SLACK = 1.0
+# Containers round timestamps to a millisecond or so.
+_ROUNDING = 0.002
 # Pixels more oblong than this are damage, not a format.
 _MOST_OBLONG = 4
 
@@ -63,6 +65,16 @@ class Picture:
             self._rgb[size] = np.ascontiguousarray(np.rot90(image, self._turns)) if self._turns else image
         return self._rgb[size]
 
+    def region(self, left: int, top: int, width: int, height: int) -> Frame:
+        """Return (height, width, 3) uint8 RGB, a part of the upright picture at full size, to be read only.
+
+        Of the usual pictures (8 bit, 4:2:0, upright, even sides) only that part is converted.
+        """
+        plain = self._frame.format.name == "yuv420p" and not self._turns and self._width == self._frame.width
+        if plain and not any(value % 2 for value in (left, top, width, height)):
+            return self._converter(_part(self._frame, left, top, width, height), width, height)
+        return self.rgb()[top : top + height, left : left + width]
+
 
 def pictures_25fps(path: Path, cut: Cut | None = None) -> Iterator[Picture]:
     """Yield the pictures of a video at 25 frames/s, the same one again where it stays on screen.
@@ -80,9 +92,7 @@ def pictures_25fps(path: Path, cut: Cut | None = None) -> Iterator[Picture]:
         for picture in _pictures(container, stream, path, begin):
             if previous is not None:
                 gap = picture.time - previous.time
-                check_jump(gap, path)
-                if picture.size != previous.size:
-                    raise BadInput(f"{path}: its pictures change from {previous.size} to {picture.size}")
+                _check_follows(picture, previous, path)
                 # Every output time nearer to the previous frame than to this one is the previous frame's.
                 while due < wanted and begin + due / FPS < previous.time + gap / 2:
                     yield previous
@@ -108,10 +118,14 @@ def frames_25fps(path: Path, cut: Cut | None = None) -> Iterator[Frame]:
 
 
 def video_start(path: Path) -> float:
-    """Return the first video frame's presentation time in seconds on the file's clock."""
+    """Return when the first picture is shown, in seconds on the clock of the file's sound.
+
+    It is its presentation time; but an AVI's streams begin together, for it has no timestamps, and what
+    FFmpeg makes up for its pictures includes the delay of the decoder.
+    """
     with open_media(path) as container:
         for frame in decoded(container, video_stream(container, path), path):
-            return frame_time(frame, path)
+            return 0.0 if container.format.name == "avi" else frame_time(frame, path)
     raise BadInput(f"{path}: the video stream holds no frame")
 
 
@@ -127,6 +141,29 @@ def _pictures(
     start = frame_time(first, path)
     for frame in decoded_before(container, stream, path, frames, first, start + begin):
         yield Picture(frame, frame_time(frame, path) - start, shape, converter)
+
+
+def _check_follows(picture: Picture, previous: Picture, path: Path) -> None:
+    if picture.size != previous.size:
+        raise BadInput(f"{path}: its pictures change from {previous.size} to {picture.size}; cut it there")
+    gap = picture.time - previous.time
+    check_jump(gap, path)
+    if gap < -_ROUNDING:
+        raise BadInput(
+            f"{path}: pictures go back in time by {-gap:.3f} s at {picture.time:.2f} s: when they were shown "
+            "is not known; make the file anew from its source, as mp4"
+        )
+
+
+def _part(frame: Any, left: int, top: int, width: int, height: int) -> av.VideoFrame:
+    """Return a part of a 4:2:0 frame as a frame of its own; all numbers even."""
+    planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+    half = (slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2))
+    parts = planes[0][top : top + height, left : left + width], planes[1][half], planes[2][half]
+    pixels = np.concatenate([part.ravel() for part in parts]).reshape(height * 3 // 2, width)
+    part = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+    part.colorspace, part.color_range = frame.colorspace, frame.color_range
+    return part
 
 
 def _pixel_shape(stream: Any, path: Path) -> Fraction:

@@ -96,7 +96,7 @@ def test_the_embedded_corpus_comes_back_whole(tmp_path: Path) -> None:
 
 def test_a_drawn_speaker_may_have_a_broken_clips_name(tmp_path: Path) -> None:
     put(tmp_path, "1076_MTI_SAD_XX", suffix=".mp4")
-    (tmp_path / "corpus.json").write_text("{}")
+    synthetic.write_description(synthetic.SynthSpec(speakers=1), tmp_path)
     assert [s.id for s in datasets.read("synthetic", tmp_path).samples] == ["1076_MTI_SAD_XX"]
 
 

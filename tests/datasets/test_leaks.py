@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, corpus
+from harness import config, corpus, datasets
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
@@ -14,6 +14,7 @@ from harness.store import Store
 from harness.trials import run_in_process
 from harness.types import BadInput
 from harness.weights import Weights
+from tests.datasets.layouts import made
 
 SPLIT = "name: three\nversion: 4\nspeakers: {train: [1001], val: [1002], test: [1003]}\n"
 SWEEP = """
@@ -43,6 +44,22 @@ def test_a_corpus_says_what_it_is_and_where_its_split_is_from(root: Path, tmp_pa
     assert found.split_source.startswith("three version 4 (")
     assert len(found.emotions) == 6 and found.notes == ()
     assert found.population == ("embedded", "5")
+
+
+def test_which_corpora_show_the_same_people(root: Path, tmp_path: Path) -> None:
+    def population(reader: str, folder: Path) -> tuple[str, ...]:
+        return datasets.read(reader, folder).population
+
+    published, elsewhere = tmp_path / "one", tmp_path / "two"
+    for folder in (published, elsewhere):
+        for name in ("VideoFlash/1001_DFA_ANG_XX.flv", "M003#sad#level_1#001.mp4"):
+            made(folder / name).write_bytes(b"film")
+        made(folder / "M003/video/left_30/sad/level_1/001.mp4").write_bytes(b"film")
+    assert population("synthetic", root) == population("crema_d", root) == ("embedded", "5")
+    assert population("crema_d", published) == population("crema_d", elsewhere) == ("crema_d",)
+    assert population("mead", published) == population("mead:left_30", elsewhere) == ("mead",)
+    assert population("folder", published) != population("folder", elsewhere)
+    assert population("folder", published) == population("folder", elsewhere / ".." / "one")
 
 
 def test_training_on_a_tested_speaker_stops_the_run_and_the_record_names_both_splits(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from harness import data
 from harness.config import Data, SplitFractions, validated
 from harness.datasets import split_files, splits
-from harness.datasets.synthetic import SynthSpec, write_description
 from harness.types import BadInput, Sample
 
 DEFAULT = SplitFractions()
@@ -166,17 +165,3 @@ def test_a_speaker_trained_on_is_not_tested_on() -> None:
         BadInput, match=f"trains on {len(both)} speakers that data tests: {min(map(str, both))}"
     ):
         splits.check_untrained(tested, trained)
-
-
-def test_which_corpora_show_the_same_people(tmp_path: Path) -> None:
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        spec = SynthSpec(speakers=2, size=64 if name == "a" else 96, seed=seed)
-        write_description(spec, tmp_path / name)
-    embedded = [splits.population("synthetic", tmp_path / name) for name in "abc"]
-    assert embedded[0] == embedded[1] != embedded[2]
-    assert splits.population("crema_d", tmp_path / "a") == embedded[0]
-    elsewhere = tmp_path / "elsewhere"
-    assert splits.population("mead", tmp_path) == splits.population("mead:left_30", elsewhere)
-    assert splits.population("mead", tmp_path) != splits.population("crema_d", tmp_path)
-    assert splits.population("folder", tmp_path) != splits.population("folder", elsewhere)
-    assert splits.population("folder", tmp_path) == splits.population("folder", tmp_path / "a" / "..")
