@@ -26,8 +26,6 @@ MOST_SPEAKERS = 100
 
 SIDE = 144
 _QUALITY = 82
-# The detector looks at a 192 px square: a larger picture would only cost time.
-_DETECTED_SIDE = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +90,30 @@ def cropping(reader: str, weights: Weights) -> tuple[Policy | None, str]:
 
 
 def _draw(policy: Policy | None, weights: Weights, shot: Shot) -> Thumbnail:
-    picture = next(media.pictures_25fps(shot.sample.video, (shot.moment, shot.moment + 1 / FPS)))
-    image = _kept(picture.rgb(), shot.sample.box)
-    if policy is not None:
-        scale = min(1.0, _DETECTED_SIDE / max(image.shape[:2]))
-        with faces.mediapipe_detector(policy, weights) as detect:
-            found = detect(_scaled(image, scale))
-        index = faces.largest(found)
-        if index is not None:
-            landmarks = faces.rescaled(found[index][None], 1 / scale)
-            box = faces.crop_boxes(landmarks, policy)[0]
-            return Thumbnail(_jpeg(faces.crop(image, box, SIDE)), face=True)
-    return Thumbnail(_jpeg(_scaled(image, min(1.0, SIDE / max(image.shape[:2])))), face=False)
+    sample = shot.sample
+    picture = next(media.pictures_25fps(sample.video, (shot.moment, shot.moment + 1 / FPS)))
+    face = None if policy is None else _face(policy, weights, sample, picture)
+    if face is not None:
+        return Thumbnail(_jpeg(face), face=True)
+    if sample.box is None:
+        return Thumbnail(_jpeg(picture.rgb(SIDE)), face=False)
+    return Thumbnail(_jpeg(_shrunk(picture.region(*sample.box))), face=False)
 
 
-def _kept(image: media.Frame, box: tuple[int, int, int, int] | None) -> media.Frame:
-    """Return what of a picture the corpus says to keep."""
-    if box is None:
+def _face(policy: Policy, weights: Weights, sample: Sample, picture: media.Picture) -> media.Frame | None:
+    with faces.open_detector(policy, weights) as detect:
+        try:
+            track = faces.look([picture], detect, policy, sample.video, SIDE, within=sample.box)
+        except BadInput:
+            return None  # no face in this picture; the whole of it shows what there is instead
+    return next(faces.cut(track, lambda: [picture]))
+
+
+def _shrunk(image: media.Frame) -> media.Frame:
+    scale = SIDE / max(image.shape[:2])
+    if scale >= 1:
         return image
-    x, y, width, height = box
-    return image[y : y + height, x : x + width]
-
-
-def _scaled(image: media.Frame, scale: float) -> media.Frame:
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _jpeg(image: media.Frame) -> bytes:

@@ -116,6 +116,8 @@ def _read(container: Any, path: Path, listen: bool) -> tuple[_Picture, Sound | N
     if last < end - _LENGTH_TOLERANCE:
         notes[ENDS_EARLY] = f"after {last:.2f} of {end:.2f} s: cut short?"
     start, seconds = _span(stream, tail.ends.get(stream.index, end))
+    if container.format.name == "avi":
+        start = 0.0  # as `media` has it: an AVI's streams begin together
     picture = _Picture(context.name, context.pix_fmt or "", start, seconds, fps, notes)
     tracks = container.streams.audio if listen else ()
     return picture, _sound(tracks[0], path, tail.ends.get(tracks[0].index, end)) if tracks else None
