@@ -13,6 +13,7 @@ from harness.types import EMOTIONS, LEVELS, BadInput
 
 UNSAID = "not said"
 Row = Mapping[str, str]
+_FIGURE = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def crossed(rows: Iterable[Row], first: str, second: str) -> dict[str, Counter[s
 
 def by_reason(rows: Sequence[Row]) -> list[Group]:
     """Return unusable clips grouped by their reasons, which differ in paths and figures only."""
-    return _grouped(((row["clip"], row["reason"]) for row in rows), _kind)
+    said = [(row["clip"], row["reason"]) for row in rows]
+    return [_titled(group) for group in _grouped(said, lambda reason: _FIGURE.sub("N", _bare(reason)))]
 
 
 def by_note(rows: Sequence[Row]) -> list[Group]:
@@ -104,7 +106,13 @@ def _grouped(said: Iterable[tuple[str, str]], kind: Callable[[str], str]) -> lis
     return [Group(title, clips) for title, clips in ordered]
 
 
-def _kind(reason: str) -> str:
-    """Return a reason without the file that it names, its figures as N."""
+def _titled(group: Group) -> Group:
+    """Return the group with its figures where all its clips have the same."""
+    titles = {_bare(reason) for _, reason in group.clips}
+    return Group(titles.pop(), group.clips) if len(titles) == 1 else group
+
+
+def _bare(reason: str) -> str:
+    """Return a reason without the file that it names."""
     head, colon, rest = reason.partition(": ")
-    return re.sub(r"\d+(\.\d+)?", "N", rest if colon and "/" in head else reason)
+    return rest if colon and "/" in head else reason

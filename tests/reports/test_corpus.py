@@ -108,13 +108,11 @@ def test_a_lost_face_is_marked_where_faces_are_cropped(
 
 def test_reasons_that_differ_in_paths_and_figures_are_one_group(tmp_path: Path) -> None:
     reasons = {f"c{i}": f"/data/c{i}.mp4: cut short: {i} bytes of at least {2 * i}" for i in range(1, 150)}
-    inspected.write(
-        tmp_path, [inspected.sample("fine")], {**reasons, "odd": "/data/odd.mp4: no video stream"}
-    )
+    inspected.write(tmp_path, [inspected.sample("fine")], {**reasons, "odd": "/data/odd.mp4: empty, 0 bytes"})
     groups = by_reason(load(tmp_path).unusable)
     assert [(g.title, len(g.clips)) for g in groups] == [
         ("cut short: N bytes of at least N", 149),
-        ("no video stream", 1),
+        ("empty, 0 bytes", 1),
     ]
     assert "and 49 more, in inspect.csv" in page(tmp_path)[0]
 
