@@ -65,7 +65,7 @@ def _facts(found: Inspected) -> list[dict[str, str]]:
     silent = record["sound_rates"].get("none", 0)
     sizes = {name.replace("x", "×"): count for name, count in record["sizes"].items()}
     facts = [
-        ("Usable clips", f"{record['usable']:,}", f"of {record['clips']:,}; {_files(record)}"),
+        ("Usable clips", f"{record['usable']:,}", f"of {record['clips']:,}{_files(record)}"),
         ("Unusable", f"{len(found.unusable):,}", "reasons below" if found.unusable else "nothing to mend"),
         ("Speakers", *_said(counts["speaker"], "")),
         ("Emotions", *_said(counts["emotion"], f"of a vocabulary of {len(EMOTIONS)}")),
@@ -74,12 +74,15 @@ def _facts(found: Inspected) -> list[dict[str, str]]:
         ("Picture", *_foremost(sizes, "px")),
         ("Without sound", f"{silent:,}", "no sound track" if silent else "every clip has sound"),
     ]
-    return [{"name": n, "value": v, "detail": d} for n, v, d in facts]
+    told = facts if record["usable"] else facts[:2]
+    return [{"name": n, "value": v, "detail": d} for n, v, d in told]
 
 
 def _files(record: Mapping[str, Any]) -> str:
     videos = record["videos"]
-    return "a video file each" if videos == record["usable"] else f"cut from {videos:,} video files"
+    if not videos:
+        return ""
+    return "; a video file each" if videos == record["usable"] else f", cut from {videos:,} video files"
 
 
 def _said(tally: Mapping[str, int], otherwise: str) -> tuple[str, str]:
