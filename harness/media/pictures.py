@@ -65,6 +65,16 @@ class Picture:
             self._rgb[size] = np.ascontiguousarray(np.rot90(image, self._turns)) if self._turns else image
         return self._rgb[size]
 
+    def region(self, left: int, top: int, width: int, height: int) -> Frame:
+        """Return (height, width, 3) uint8 RGB, a part of the upright picture at full size, to be read only.
+
+        Of the usual pictures (8 bit, 4:2:0, upright, even sides) only that part is converted.
+        """
+        plain = self._frame.format.name == "yuv420p" and not self._turns and self._width == self._frame.width
+        if plain and not any(value % 2 for value in (left, top, width, height)):
+            return self._converter(_part(self._frame, left, top, width, height), width, height)
+        return self.rgb()[top : top + height, left : left + width]
+
 
 def pictures_25fps(path: Path, cut: Cut | None = None) -> Iterator[Picture]:
     """Yield the pictures of a video at 25 frames/s, the same one again where it stays on screen.
@@ -143,6 +153,17 @@ def _check_follows(picture: Picture, previous: Picture, path: Path) -> None:
             f"{path}: pictures go back in time by {-gap:.3f} s at {picture.time:.2f} s: when they were shown "
             "is not known; make the file anew from its source, as mp4"
         )
+
+
+def _part(frame: Any, left: int, top: int, width: int, height: int) -> av.VideoFrame:
+    """Return a part of a 4:2:0 frame as a frame of its own; all numbers even."""
+    planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+    half = (slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2))
+    parts = planes[0][top : top + height, left : left + width], planes[1][half], planes[2][half]
+    pixels = np.concatenate([part.ravel() for part in parts]).reshape(height * 3 // 2, width)
+    part = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+    part.colorspace, part.color_range = frame.colorspace, frame.color_range
+    return part
 
 
 def _pixel_shape(stream: Any, path: Path) -> Fraction:
