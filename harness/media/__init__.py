@@ -5,7 +5,8 @@ the source frame whose time is nearest to i/25 s. Sound is never stretched: it i
 timeline by its own timestamps (cut if it starts earlier, zero-padded if later or where some is missing), as
 mono 16 kHz. Frames are never resampled to match a length. A cut (start, end) is seconds of that timeline.
 Pictures are what a player shows: turned upright, pixels square (the width is scaled where the file says they
-are not), interlaced frames whole. A file that was cut short is refused where its container can tell.
+are not), interlaced frames whole. A file that was cut short is refused where its container can tell, and so
+are pictures whose timestamps go back. An AVI's picture and sound begin together: it has no timestamps.
 Not done here: faces, crops (see `faces`).
 
 `opening` opens and checks files, `pictures` and `sound` decode, `writing` encodes.

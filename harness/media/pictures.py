@@ -25,6 +25,8 @@ from harness.types import FPS, BadInput
 
 # Corpora give intervals in whole seconds: one may end this much after the video does.
 _CUT_SLACK = 1.0
+# Containers round timestamps to a millisecond or so.
+_ROUNDING = 0.002
 # Pixels more oblong than this are damage, not a format.
 _MOST_OBLONG = 4
 
@@ -90,9 +92,7 @@ def pictures_25fps(path: Path, cut: Cut | None = None) -> Iterator[Picture]:
         for picture in _pictures(container, stream, path, begin):
             if previous is not None:
                 gap = picture.time - previous.time
-                check_jump(gap, path)
-                if picture.size != previous.size:
-                    raise BadInput(f"{path}: its pictures change from {previous.size} to {picture.size}")
+                _check_follows(picture, previous, path)
                 # Every output time nearer to the previous frame than to this one is the previous frame's.
                 while due < wanted and begin + due / FPS < previous.time + gap / 2:
                     yield previous
@@ -118,10 +118,14 @@ def frames_25fps(path: Path, cut: Cut | None = None) -> Iterator[Frame]:
 
 
 def video_start(path: Path) -> float:
-    """Return the first video frame's presentation time in seconds on the file's clock."""
+    """Return when the first picture is shown, in seconds on the clock of the file's sound.
+
+    It is its presentation time; but an AVI's streams begin together, for it has no timestamps, and what
+    FFmpeg makes up for its pictures includes the delay of the decoder.
+    """
     with open_media(path) as container:
         for frame in decoded(container, video_stream(container, path), path):
-            return frame_time(frame, path)
+            return 0.0 if container.format.name == "avi" else frame_time(frame, path)
     raise BadInput(f"{path}: the video stream holds no frame")
 
 
@@ -137,6 +141,18 @@ def _pictures(
     start = frame_time(first, path)
     for frame in decoded_before(container, stream, path, frames, first, start + begin):
         yield Picture(frame, frame_time(frame, path) - start, shape, converter)
+
+
+def _check_follows(picture: Picture, previous: Picture, path: Path) -> None:
+    if picture.size != previous.size:
+        raise BadInput(f"{path}: its pictures change from {previous.size} to {picture.size}; cut it there")
+    gap = picture.time - previous.time
+    check_jump(gap, path)
+    if gap < -_ROUNDING:
+        raise BadInput(
+            f"{path}: pictures go back in time by {-gap:.3f} s at {picture.time:.2f} s: when they were shown "
+            "is not known; make the file anew from its source, as mp4"
+        )
 
 
 def _part(frame: Any, left: int, top: int, width: int, height: int) -> av.VideoFrame:

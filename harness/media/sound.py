@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from harness.media.opening import (
 from harness.media.pictures import video_start
 from harness.types import SAMPLE_RATE, Audio, BadInput
 
-# Containers round timestamps to a millisecond or so; a jump longer than this is missing sound.
-_SOUND_GAP = 0.02
+# A jump longer than this is missing sound; a smaller one is jitter of the clock that wrote the timestamps,
+# unless so many packets on end agree that the sound is off by more than containers round.
+_SOUND_GAP, _SOUND_OFF, _AGREEING = 0.02, 0.005, 8
 # Decoding goes on this long after a cut: a resampler gives its last samples late.
 _POSTROLL = 0.5
 
@@ -95,10 +97,11 @@ def _pieces(frames: Iterable[Any], path: Path, begun: float, until: float) -> It
     """Yield mono sound at 16 kHz, placed in samples after `begun`, until `until` seconds of the clock."""
     run: _Run | None = None
     for frame in frames:
-        time = frame_time(frame, path)
+        # Some coders cut a packet into several pieces, of which only the first has a time.
+        time = frame_time(frame, path) if run is None or frame.time is not None else run.due
         if run is not None:
             check_jump(time - run.due, path)
-        if run is None or abs(time - run.due) > _SOUND_GAP:
+        if run is None or run.broken_at(time):
             if run is not None:
                 yield from run.resampled(None)
             run = _Run(time, round((time - begun) * SAMPLE_RATE))
@@ -114,7 +117,14 @@ class _Run:
 
     def __init__(self, due: float, place: int) -> None:
         self.due, self.place = due, place
+        self._off: deque[float] = deque(maxlen=_AGREEING)
         self._resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+
+    def broken_at(self, time: float) -> bool:
+        """Return whether sound with this timestamp does not go on where the run ends."""
+        self._off.append(time - self.due)
+        lasting = min(map(abs, self._off)) if len(self._off) == _AGREEING else 0.0
+        return abs(time - self.due) > _SOUND_GAP or lasting > _SOUND_OFF
 
     def resampled(self, frame: Any) -> Iterator[_Piece]:
         """Yield what is ready after one more frame; None is the run's end."""
