@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import harness.faces.tracking as tracking
-from harness import faces
+from harness import faces, media
 from harness.faces import POLICIES, Landmarks
 from harness.types import BadInput
 from tests.test_faces import face
@@ -190,3 +190,12 @@ def test_only_the_corpus_own_box_is_used() -> None:
     assert abs(track.landmarks[0, 30, 0] - 420) < 1
     crop = next(faces.cut(track, never))
     assert middle_of(crop)[0] == pytest.approx(faces.eye_frame(track.inside())[0][0, 0], abs=0.2)
+
+
+def test_a_decoded_picture_gives_the_same_pixels_in_part_as_in_whole(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    media.encode(tmp_path / "a.mp4", generator.integers(0, 256, (2, 96, 128, 3), np.uint8), None)
+    picture = next(media.pictures_25fps(tmp_path / "a.mp4"))
+    for left, top, width, height in ((0, 0, 128, 96), (34, 20, 50, 40), (33, 21, 51, 41), (126, 94, 2, 2)):
+        part = picture.region(left, top, width, height)
+        np.testing.assert_array_equal(part, picture.rgb()[top : top + height, left : left + width])
