@@ -1,4 +1,6 @@
-"""Make, split and look at data sets: `python -m harness.data synth | split | inspect`. Arguments only.
+"""Make, split, inspect and prepare data sets: `python -m harness.data synth | split | inspect | prepare`.
+
+Arguments only.
 
 Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
 2 bad input.
@@ -12,6 +14,7 @@ from tempfile import TemporaryFile
 from pydantic import ValidationError
 
 from harness.datasets import READERS
+from harness.faces import POLICIES
 from harness.types import BadInput
 
 
@@ -91,6 +94,35 @@ def _inspect(options: argparse.Namespace) -> int:
     return 1 if record["unusable"] and not options.allow_unusable else 0
 
 
+def _prepare(options: argparse.Namespace) -> int:
+    from harness.prepared.command import Asked, Preparation, summary
+    from harness.progress import Progress
+    from harness.weights import Weights
+
+    root = options.root.absolute()
+    beside = root.parent / "weights"
+    weights = Weights(options.weights or (beside if beside.is_dir() else None))
+    preparation = Preparation(
+        Asked(options.name, root, options.out, options.size, options.faces, weights, options.resume)
+    )
+    progress = Progress()
+    rows = preparation.rows
+    if rows is not None:
+        progress.say(f"{options.out}: prepared already, nothing to do")
+        preparation.tidy()
+    else:
+        # Ray is slow to import, and a typing error should be told at once.
+        from harness.execute import actor_pool, cluster
+
+        with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+            rows = preparation.run(pool)
+    unusable = [row for row in rows if row.reason is not None]
+    for row in unusable:
+        progress.say(f"unusable: {row.id}: {row.reason}")
+    print(summary(options.out, rows))
+    return 1 if unusable and not options.allow_unusable else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.data",
@@ -124,6 +156,17 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--seed", type=int, default=1, metavar="K", help="of the faces and the split (1)")
     look.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
     look.add_argument("--allow-unusable", action="store_true", help="exit with 0 all the same")
+    crop = commands.add_parser("prepare", help="crop a corpus once, into WebDataset shards with an index")
+    crop.set_defaults(run=_prepare)
+    crop.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    crop.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    crop.add_argument("--out", required=True, metavar="DIR", help="folder or fsspec URL to write to")
+    crop.add_argument("--size", type=_side, default=256, metavar="PX", help="32 to 512, even (256)")
+    crop.add_argument("--faces", choices=POLICIES, default="face-v1", help="face policy (face-v1)")
+    crop.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
+    crop.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
+    crop.add_argument("--resume", action="store_true", help="go on with a preparation that was stopped")
+    crop.add_argument("--allow-unusable", action="store_true", help="exit with 0 though clips are unusable")
     return parser
 
 
@@ -140,6 +183,12 @@ def _writable(out: Path) -> Path:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
+    return int(text)
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or not 32 <= int(text) <= 512 or int(text) % 2:
+        raise argparse.ArgumentTypeError(f"{text}: an even number from 32 to 512")
     return int(text)
 
 
