@@ -18,8 +18,9 @@ from harness.contracts import TrainingData
 from harness.faces import eye_centres
 from harness.prepare import frames_and_sound, load
 from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Frames
-from methods.nets.align import aligned
+from methods.nets.align import aligned, moved_upright, upright
 from methods.nets.augment import apply_colours, draw_colours
+from methods.nets.wave import Hearing
 
 _CLIPS_IN_MEMORY = 1024  # about 1.5 MB each at 64 px
 
@@ -29,9 +30,11 @@ class Windows:
     """A batch of windows of T consecutive frames.
 
     target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face.
-    reference: (B, T, 3, S, S), one picture of the speaker moved to each frame's eyes.
+    reference: (B, T, 3, S, S), one picture of the speaker moved to each frame's eyes; (B, 1, ...) upright.
     mel: (B, T, 1, 80, 16), one window a frame. speech: (B, 1, 80, 16), the mel of the whole window.
-    emotion: (B,) index into the method's emotions.
+    emotion: (B,) index into the method's emotions, 0 where it looks at none.
+    wave: (B, N) raw samples as `Draw.hearing` says, (B, 0) without it.
+    mouth: (B, T, 2) pixels, the mean of the mouth's landmarks 48-67 in `target`, x then y.
     """
 
     target: Tensor
@@ -40,6 +43,8 @@ class Windows:
     mel: Tensor
     speech: Tensor
     emotion: Tensor
+    wave: Tensor
+    mouth: Tensor
 
     def to(self, device: str) -> "Windows":
         """Return the same batch on `device`."""
@@ -51,7 +56,8 @@ class Draw:
     """A global batch: `clips` picks, `per_clip` different windows of `length` frames from each.
 
     augment: probability that a window's colours are changed (`augment.draw_colours`). references: whether
-    reference pictures are wanted; they are empty, (B, 0, 3, S, S), otherwise.
+    reference pictures are wanted; they are empty, (B, 0, 3, S, S), otherwise. upright: whether every picture
+    is moved so that its eyes stand at one place (`align.upright`). hearing: what the raw wave is like.
     """
 
     clips: int
@@ -59,6 +65,8 @@ class Draw:
     per_clip: int = 1
     augment: float = 0.0
     references: bool = True
+    upright: bool = False
+    hearing: Hearing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class _Clip:
     eyes: NDArray[np.float32]  # (T, 2, 2)
     mask: Tensor  # (T, 1, S, S) bool
     mel: Tensor  # (T + 1, 1, 80, 16): row f starts at frame f - 1
+    wave: Audio  # whole, as the hearing says; empty without one
+    mouth: NDArray[np.float32]  # (T, 2)
 
 
 def generator_mel(audio: Audio, frames: int) -> NDArray[np.float32]:
@@ -77,6 +87,7 @@ def generator_mel(audio: Audio, frames: int) -> NDArray[np.float32]:
 class WindowSampler:
     """Windows of the training split's clips that have sound, one of `emotions`, and frames enough.
 
+    No emotions at all: labels are not looked at, and every clip with sound will do.
     Raises BadInput when no clip is left or the clips' size is not `size`.
     """
 
@@ -86,19 +97,21 @@ class WindowSampler:
                 f"image_size: {size}, but the clips are prepared at {data.size} px; make them equal"
             )
         self.size, self.plan = size, draw
-        self._load = lru_cache(_CLIPS_IN_MEMORY)(_load_clip)
-        chosen = [s == "train" and e in emotions for s, e in zip(data.splits, data.emotions, strict=True)]
+        self._load = lru_cache(_CLIPS_IN_MEMORY)(lambda path: _load_clip(path, draw))
+        labels = zip(data.splits, data.emotions, strict=True)
+        chosen = [split == "train" and (not emotions or e in emotions) for split, e in labels]
         known = {i: frames_and_sound(data.clips[i]) for i in np.flatnonzero(chosen)}
         starts = {i: frames - draw.length + 1 for i, (frames, sound) in known.items() if sound}
         kept = [i for i, count in starts.items() if count >= draw.per_clip]
         if not kept:
             raise BadInput(
                 f"data: of {len(data.clips)} clips none is for training, with sound, in "
-                f"{', '.join(emotions)} and at least {draw.length + draw.per_clip - 1} frames long"
+                f"{', '.join(emotions) or 'any emotion'} and at least "
+                f"{draw.length + draw.per_clip - 1} frames long"
             )
         self.paths = [data.clips[i] for i in kept]
         self._starts = [starts[i] for i in kept]
-        self._emotions = [emotions.index(str(data.emotions[i])) for i in kept]
+        self._emotions = [emotions.index(str(data.emotions[i])) if emotions else 0 for i in kept]
         self._companions = _companions([data.speakers[i] for i in kept], [data.emotions[i] for i in kept])
 
     def draw(self, rng: np.random.Generator, rank: int = 0, world: int = 1) -> Windows:
@@ -130,7 +143,9 @@ class WindowSampler:
         pictures = own.frames[:0]
         if self.plan.references:
             at = int(moment * len(reference.frames))
-            pictures = aligned(reference.frames[at], reference.eyes[at], own.eyes[frames])
+            pictures = reference.frames[at : at + 1]  # upright as it was loaded
+            if not self.plan.upright:
+                pictures = aligned(pictures[0], reference.eyes[at], own.eyes[frames])
         return Windows(
             target=_channels_first(own.frames[frames]),
             mask=own.mask[frames],
@@ -138,16 +153,30 @@ class WindowSampler:
             mel=own.mel[frames],
             speech=own.mel[start + 1],
             emotion=torch.tensor(self._emotions[clip]),
+            wave=torch.from_numpy(self._heard(own.wave, start)),
+            mouth=torch.from_numpy(own.mouth[frames]),
         )
 
+    def _heard(self, wave: Audio, start: int) -> Audio:
+        hearing = self.plan.hearing
+        return wave if hearing is None else hearing.part(wave, start, self.plan.length)
 
-def _load_clip(path: Path) -> _Clip:
+
+def _load_clip(path: Path, plan: Draw) -> _Clip:
     clip = load(path)
     if clip.audio is None:
         raise BadInput(f"{path}: has no sound; delete it and run again")
     mel = generator_mel(clip.audio, len(clip.frames) + 1)
     eyes = eye_centres(clip.landmarks)
-    return _Clip(clip.frames, eyes, torch.from_numpy(clip.mask)[:, None], torch.from_numpy(mel)[:, None])
+    frames, mask = clip.frames, clip.mask
+    mouth = clip.landmarks[:, 48:].mean(axis=1)
+    if plan.upright:
+        mouth = moved_upright(mouth, eyes, frames.shape[1])
+        mask = upright(np.repeat(mask[..., None], 3, 3).astype(np.uint8), eyes)[..., 0].astype(bool)
+        frames = upright(frames, eyes)
+    wave = np.zeros(0, np.float32) if plan.hearing is None else plan.hearing.prepared(clip.audio)
+    windows, hidden = torch.from_numpy(mel)[:, None], torch.from_numpy(mask)[:, None]
+    return _Clip(frames, eyes, hidden, windows, wave, mouth)
 
 
 def _channels_first(frames: Frames) -> Tensor:
