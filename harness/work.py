@@ -116,7 +116,7 @@ class Generate:
 
     def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, float]:
         card = method.card
-        asked, _ = request(ask, card.control)
+        asked, _ = request(ask, card)
         if asked.audio is None and "audio" in card.conditions:
             raise Unscorable(f"{ask.sample.video.name}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
