@@ -42,21 +42,42 @@ def attempt(work: Callable[[Any], O], item: Any) -> Outcome[O]:
         return Outcome(reason=f"{type(error).__name__}: {error}", crash=traceback.format_exc())
 
 
+Needs = Sequence[Sequence[int]]
+"""For each item, the indices of the items that must be done before it; always smaller than its own."""
+
+
+def spoilt(needs: Sequence[int], outcomes: Sequence[Outcome[Any] | None]) -> Outcome[Any] | None:
+    """Return an item's outcome where one of its needs has failed, None where nothing stands against it."""
+    failed = (found for found in (outcomes[i] for i in needs) if found is not None and found.reason)
+    return next((Outcome(reason=f"what it builds on failed: {f.reason}") for f in failed), None)
+
+
 class Executor(Protocol):
     """Runs a job over items, results in the items' order."""
 
-    def map(self, job: Job[Any, Any], items: Sequence[Any], label: str) -> list[Outcome[Any]]:
-        """Return one outcome per item; `label` names the step in the progress line."""
+    def map(
+        self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
+    ) -> list[Outcome[Any]]:
+        """Return one outcome per item; `label` names the step in the progress line.
+
+        `needs` names, for each item, the earlier items whose work it builds on: it starts when they are
+        done, and gets the reason of the first that failed instead.
+        """
         ...
 
 
 class InProcess:
     """The plain executor: this process, one item after another."""
 
-    def map(self, job: Job[Any, Any], items: Sequence[Any], label: str) -> list[Outcome[Any]]:
+    def map(
+        self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
+    ) -> list[Outcome[Any]]:
         """See Executor."""
         work = job.open()
-        return [attempt(work, item) for item in items]
+        outcomes: list[Outcome[Any]] = []
+        for index, item in enumerate(items):
+            outcomes.append(spoilt(needs[index] if needs else (), outcomes) or attempt(work, item))
+        return outcomes
 
 
 @contextmanager

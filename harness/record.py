@@ -18,7 +18,9 @@ from harness import catalog, results
 from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
+from harness.cost import Cost
 from harness.fit import read_curve, read_seconds
+from harness.jobs import Outcome
 from harness.store import code_version, digest
 from harness.trials import TrialResult
 from harness.types import BadInput
@@ -121,6 +123,7 @@ class Record:
             "times": {},
             "methods": {},
             "metrics": {},
+            "costs": {},
             "trials": [],
             "stages": [],
             "failures": [],
@@ -162,6 +165,13 @@ class Record:
         """Note a method's card under its rows' title."""
         self.fields["methods"][title] = asdict(catalog.method(name).card)
 
+    def cost(self, title: str, found: Outcome[Cost]) -> None:
+        """Note what a method costs to run, or why that could not be measured."""
+        if found.value is None:
+            self.failure(f"{title}: counting operations", found.reason or "", found.crash)
+        else:
+            self.fields["costs"][title] = asdict(found.value)
+
     def metrics(self, cards: Mapping[str, MetricCard], timed: bool) -> None:
         """Note the cards of the metrics, and of the speed that the engine itself measures where it does."""
         whole = {**cards, "fps": FPS_CARD} if timed else cards
@@ -179,7 +189,7 @@ class Record:
             }
         )
         if result.status == "failed":
-            self.failure(f"{title} {trial}", result.reason or "")
+            self.failure(f"{title} {trial}", result.reason or "", result.crash)
         self.write()
 
     def stage(self, title: str, stage: str, folder: Path) -> None:

@@ -59,6 +59,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         failed=[(t, words.params(t.params)) for t in notes.failed_trials(run)],
         metric_cards=board.columns,
         methods=run.record.methods,
+        costs=run.record.costs,
         words=words,
         breakable=Markup("_<wbr>"),
         emotions=emotions(run),
