@@ -104,7 +104,6 @@ class Request:
 
     id: str
     reference: Frames
-    reference_emotion: str | None
     context: Frames
     mask: NDArray[np.bool_]
     eyes: NDArray[np.float32]
@@ -117,6 +116,7 @@ class Request:
     text: str | None
     seed: int
     scene: str | None = None
+    reference_emotion: str | None = None
     target: Target | None = None
 
 

@@ -142,7 +142,8 @@ class Price:
 
         def one(item: tuple[Entrant, Path, Ask]) -> Cost:
             entrant, model, ask = item
-            return measured(_load(entrant), model, request(ask, control=False)[0])
+            method = _load(entrant)
+            return measured(method, model, request(ask, method.card)[0])
 
         return one
 
