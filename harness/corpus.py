@@ -18,13 +18,20 @@ from harness.work import Draw, Prepare
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Samples with their split; `files` maps sample ids to prepared clips, `unusable` ids to reasons."""
+    """Samples with their split; `files` maps sample ids to prepared clips, `unusable` ids to reasons.
+
+    `emotions`, `notes` and `population` are the reader's (`datasets.Found`).
+    """
 
     name: str
     samples: tuple[Sample, ...]
     files: Mapping[str, Path]
     unusable: Mapping[str, str]
     split_hash: str
+    split_source: str
+    emotions: tuple[str, ...]
+    notes: tuple[str, ...]
+    population: tuple[str, ...]
     size: int
 
     def training(self) -> TrainingData:
@@ -57,7 +64,18 @@ def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights
     if not files:
         name, reason = next(iter(unusable.items()), ("no clip", "nothing was found"))
         raise BadInput(f"{root}: no usable clip; the first: {name}: {reason}")
-    return Corpus(data.reader, tuple(samples), files, unusable, split_hash, data.size)
+    return Corpus(
+        name=data.reader,
+        samples=tuple(samples),
+        files=files,
+        unusable=unusable,
+        split_hash=split_hash,
+        split_source=splits.source(data.split, seed),
+        emotions=found.emotions,
+        notes=found.notes,
+        population=found.population,
+        size=data.size,
+    )
 
 
 def draw(pool: Executor, data: Data, store: Store) -> Path:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ class Aggregate:
         def one(records: tuple[Path, ...]) -> Scores:
             rows = [read_measurements(record) for record in records]
             asked = [m for m in made if all(m.card.name in row for row in rows)]
-            values = {m.card.name: m.aggregate([row[m.card.name] for row in rows]) for m in asked}
+            values = {m.card.name: aggregated(m, [row[m.card.name] for row in rows]) for m in asked}
             return Scores(values, {m.card.name: m.card for m in made})
 
         return one
@@ -261,6 +262,14 @@ def measure_pair(metric: Metric, pair: Pair) -> Measurement:
         note = f"the first {pair.length} frames: {lengths[0]} generated, {lengths[1]} in the reference"
         found = replace(found, detail="; ".join(filter(None, [found.detail, note])))
     return found
+
+
+def aggregated(metric: Metric, rows: Sequence[Measurement]) -> Score:
+    """Return a metric's score; its interval ends where the metric's range does."""
+    score, (lowest, highest) = metric.aggregate(rows), metric.card.range
+    if score.n == 0 or isnan(score.ci_low):
+        return score
+    return replace(score, ci_low=max(lowest, score.ci_low), ci_high=min(highest, score.ci_high))
 
 
 def _write_record(

@@ -14,6 +14,7 @@ from harness import catalog, corpus, protocol, results, scoring, tables
 from harness.config import MethodEntry, Sweep
 from harness.contracts import Setup
 from harness.corpus import Corpus
+from harness.datasets import splits
 from harness.fit import FitSpec, read_curve
 from harness.jobs import Executor, Outcome
 from harness.measure import Comparison, View
@@ -108,6 +109,8 @@ class Run:
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
+                if trained_on.population and trained_on.population == tested_on.population:
+                    splits.check_untrained(tested_on.samples, trained_on.samples)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
             askable = [s for s in usable if s.id not in unasked]
             tested = protocol.choose_test(askable, sweep.data.test_clips)

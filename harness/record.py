@@ -157,6 +157,9 @@ class Record:
         self.fields[key] = {
             "reader": corpus.name,
             "hash": corpus.split_hash,
+            "source": corpus.split_source,
+            "emotions": list(corpus.emotions),
+            "notes": list(corpus.notes),
             "counts": {name: sum(s.split == name for s in usable) for name in ("train", "val", "test")},
             "speakers": {
                 name: sorted({s.speaker for s in usable if s.split == name and s.speaker is not None})

@@ -35,7 +35,8 @@ def read(root: Path) -> Found:
     manifest = root / "manifest.csv"
     if manifest.exists():
         return _listed(root, manifest)
-    return Found(tuple(Sample(i, p, None, None, None) for i, p in clips_below(root).items()), {})
+    samples = {i: Sample(i, p, None, None, None) for i, p in clips_below(root).items()}
+    return _found(root, samples, {})
 
 
 def clips_below(root: Path) -> dict[str, Path]:
@@ -76,7 +77,18 @@ def _listed(root: Path, manifest: Path) -> Found:
             samples[sample.id] = sample
         else:
             unusable[sample.id] = f"{where}: {sample.video} does not exist"
-    return Found(tuple(samples[i] for i in sorted(samples)), unusable)
+    return _found(root, samples, unusable)
+
+
+def _found(root: Path, samples: dict[str, Sample], unusable: dict[str, str]) -> Found:
+    """Return the clips sorted; the emotions are those that occur, and names mean what they do in `root`."""
+    labels = {sample.emotion for sample in samples.values()}
+    return Found(
+        samples=tuple(samples[i] for i in sorted(samples)),
+        unusable=unusable,
+        emotions=tuple(e for e in EMOTIONS if e in labels),
+        population=("folder", str(root.resolve())),
+    )
 
 
 def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:
