@@ -179,8 +179,8 @@ def _video_to_video(run: Run, board: Board) -> list[Note]:
     given = "was given one picture as the others were (data.reference is not source): a still, tiled"
     if run.record.reference.get("policy") == "source":
         given = (
-            "edited the whole source clip that clips.csv names, played forth and back where it is shorter than "
-            "the target, so its head moves as the source's does; the others were given its first frame"
+            "edited the whole source clip that clips.csv names, played forth and back where it is shorter "
+            "than the target, so the head moves as the source's does; the others were given its first frame"
         )
     return [Note("", f"Video-to-video: {', '.join(editors)} {given}.")]
 

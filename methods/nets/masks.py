@@ -4,11 +4,11 @@ The hull follows the face of the very frame, so its outline tells how far the ja
 of `harness.faces` does not. A method that is shown the target with its face hidden must not use the hull.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_JAW_AND_BROWS = (*range(17), *range(26, 16, -1))
+from harness import faces
+
 _FOREHEAD = 0.6  # how far above the brows, in distances of eyes and brows' line to the nose base
 
 
@@ -27,9 +27,5 @@ def hull_mask(landmarks: NDArray[np.float32], size: int) -> NDArray[np.bool_]:
     """
     brows = landmarks[:, 17:27]
     up = brows.mean(axis=1, keepdims=True) - landmarks[:, 33:34]
-    points = np.concatenate([landmarks[:, _JAW_AND_BROWS], brows + np.float32(_FOREHEAD) * up], axis=1)
-    masks = np.zeros((len(landmarks), size, size), np.uint8)
-    for mask, outline in zip(masks, points, strict=True):
-        hull = cv2.convexHull(np.rint(outline).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
-    return masks.astype(bool)
+    raised = brows + np.float32(_FOREHEAD) * up
+    return faces.hull_mask(np.concatenate([landmarks, raised], axis=1), size)
