@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness import catalog
 from harness.contracts import LSEProtocol
@@ -41,11 +41,23 @@ class Synthetic(Strict):
 
 
 class SplitFractions(Strict):
-    """Fractions of speakers; they sum to 1."""
+    """Fractions of speakers; they sum to 1. Or a split file instead, written `split: FILE`."""
 
     train: float = Field(0.7, ge=0, le=1)
     val: float = Field(0.1, ge=0, le=1)
     test: float = Field(0.2, ge=0, le=1)
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_alone(cls, value: Any) -> Any:
+        return {"train": 0, "val": 0, "test": 0, "file": value} if isinstance(value, str | Path) else value
+
+    @model_validator(mode="after")
+    def _not_both(self) -> "SplitFractions":
+        if self.file is not None and (self.train, self.val, self.test) != (0, 0, 0):
+            raise ValueError("a split file leaves no fractions to choose: write split: FILE alone")
+        return self
 
 
 class Data(Strict):
@@ -59,6 +71,22 @@ class Data(Strict):
     split: SplitFractions = SplitFractions()
     reference: Literal["neutral", "same_clip"] = "neutral"
     test_clips: int | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_prepared(cls, values: Any) -> Any:
+        """Take size and face policy from shards that are prepared already; neither can be chosen again."""
+        if not isinstance(values, dict) or values.get("reader") != "prepared" or not values.get("root"):
+            return values
+        from harness.datasets.prepared import about  # the table's library is slow to import
+
+        root = Path(values["root"])
+        known = about(root)
+        made = {"size": known["size"], "faces": known["faces"]["name"]}
+        for key, value in made.items():
+            if values.get(key, value) != value:
+                raise ValueError(f"{key}: {values[key]}, but {root} is prepared with {key}: {value}")
+        return {**values, **made}
 
 
 class Range(Strict):

@@ -14,8 +14,9 @@ from typing import Any
 import ray
 import ray.exceptions
 
-from harness.jobs import Job, Outcome, attempt
+from harness.jobs import Job, Needs, Outcome, attempt, spoilt
 from harness.progress import Progress
+from harness.types import BadInput
 
 _CHUNKS_PER_WORKER = 8
 _LARGEST_CHUNK = 16
@@ -37,7 +38,15 @@ def cluster(workers: int | None) -> Iterator[int]:
 
 @contextmanager
 def actor_pool(workers: int, gpus: float, progress: Progress) -> Iterator["ActorPool"]:
-    """Give a pool of actors, each on one CPU; they end with the block."""
+    """Give a pool of actors, each on one CPU and `gpus`; they end with the block.
+
+    Raises BadInput when the cluster has no GPUs enough for one.
+    """
+    if gpus:
+        there = ray.cluster_resources().get("GPU", 0)
+        if there < gpus:
+            raise BadInput(f"resources.gpus: {gpus:g} a worker, but the cluster has {there:g}; lower it")
+        workers = min(workers, int(there / gpus))  # an actor that waits for a GPU would wait for ever
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=1)(_Worker)
     actors = [remote.remote() for _ in range(workers)]
     try:
@@ -68,19 +77,26 @@ class ActorPool:
         self._actors = list(actors)
         self._progress = progress
 
-    def map(self, job: Job[Any, Any], items: Sequence[Any], label: str) -> list[Outcome[Any]]:
+    def map(
+        self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
+    ) -> list[Outcome[Any]]:
         """See Executor."""
         outcomes: list[Outcome[Any] | None] = [None] * len(items)
-        size = max(1, min(_LARGEST_CHUNK, len(items) // (_CHUNKS_PER_WORKER * len(self._actors))))
-        todo = [list(range(i, min(i + size, len(items)))) for i in range(0, len(items), size)][::-1]
+        todo = self._chunks(len(items), one_by_one=needs is not None)
         step = self._progress.start(label, len(items))
         key, shared = uuid.uuid4().hex, ray.put(job)
         idle = list(self._actors)
         running: dict[Any, tuple[list[int], Any]] = {}
         while todo or running:
-            while todo and idle:
-                chunk, actor = todo.pop(), idle.pop()
+            while idle and (chunk := _next(todo, needs, outcomes)) is not None:
+                if needs and (lost := spoilt(needs[chunk[0]], outcomes)):
+                    outcomes[chunk[0]] = lost
+                    step.advance(1)
+                    continue
+                actor = idle.pop()
                 running[actor.run.remote(key, shared, [items[i] for i in chunk])] = (chunk, actor)
+            if not running:
+                break  # the last items were spoilt
             ready, _ = ray.wait(list(running), num_returns=1)
             chunk, actor = running.pop(ready[0])
             idle.append(actor)
@@ -90,7 +106,7 @@ class ActorPool:
                 raise error.cause from None  # the job itself could not be opened: nothing can go on
             except ray.exceptions.RayActorError as error:
                 if len(chunk) > 1:
-                    todo += [[i] for i in chunk]
+                    todo[:0] = [[i] for i in chunk]
                     continue
                 found = [Outcome(reason=f"its worker process died twice on it ({type(error).__name__})")]
             for index, outcome in zip(chunk, found, strict=True):
@@ -98,6 +114,22 @@ class ActorPool:
             step.advance(len(chunk))
         step.finish(_failures(outcomes))
         return [o for o in outcomes if o is not None]
+
+    def _chunks(self, count: int, one_by_one: bool) -> list[list[int]]:
+        """Return the items in the order in which they start."""
+        size = max(1, min(_LARGEST_CHUNK, count // (_CHUNKS_PER_WORKER * len(self._actors))))
+        size = 1 if one_by_one else size
+        return [list(range(i, min(i + size, count))) for i in range(0, count, size)]
+
+
+def _next(
+    todo: list[list[int]], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]
+) -> list[int] | None:
+    """Take the first chunk that can start off the list; None when all wait for something."""
+    for place, chunk in enumerate(todo):
+        if needs is None or all(outcomes[i] is not None for i in needs[chunk[0]]):
+            return todo.pop(place)
+    return None
 
 
 def _failures(outcomes: Sequence[Outcome[Any] | None]) -> str:

@@ -5,6 +5,7 @@ Ray Tune and Ray Train (`tune`, `train`) only put their own report and their own
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -115,6 +116,17 @@ class FitSpec:
         chosen = dict(self.build().stage_config(stage))
         return self.store.path("stages", [self._origin(), stage, chosen, self.artefact_ids()])
 
+    def with_stages(self) -> "FitSpec":
+        """Return the same training with the artefacts of all stages, where they are or will be."""
+        kind, done = catalog.method(self.method), dict(self.artefacts)
+        while missing := [n for n, needs in kind.stages.items() if n not in done and set(needs) <= set(done)]:
+            done |= {n: self.for_stage(n, done).stage_path(n) for n in missing}
+        return replace(self, artefacts=done)
+
+    def for_stage(self, stage: str, artefacts: Mapping[str, Path]) -> "FitSpec":
+        """Return the same training with just those of `artefacts` that `stage` reads."""
+        return replace(self, artefacts={n: artefacts[n] for n in catalog.method(self.method).stages[stage]})
+
     def artefact_ids(self) -> dict[str, str]:
         """Return the ids of the earlier stages: their folders' names."""
         return {stage: path.name for stage, path in sorted(self.artefacts.items())}
@@ -134,22 +146,80 @@ class FitSpec:
 
     def _origin(self) -> list[Any]:
         module = self.method if "." in self.method else "methods"
-        code = code_version(module, "harness.audio", "harness.fit", "harness.prepare", "harness.types")
+        code = code_version(
+            module, "harness.audio", "harness.fit", "harness.prepare", "harness.prepared", "harness.types"
+        )
         return [self.method, self.data_id, self.seed, code]
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """The last checkpoint of one training, in the store, so that a killed worker's successor goes on from it.
+
+    A Sink: it keeps a checkpoint at most every `seconds`.
+    """
+
+    folder: Path
+    seconds: float = 30.0
+    _last: float = field(default_factory=time.monotonic)
+
+    def __call__(
+        self, step: int, losses: Mapping[str, float], checkpoint: Callable[[Path], None] | None
+    ) -> None:
+        """Keep this step's checkpoint if it is time."""
+        if checkpoint is None or time.monotonic() - self._last < self.seconds:
+            return
+
+        def build(folder: Path) -> None:
+            folder.mkdir()
+            checkpoint(folder)
+
+        older = self._kept()
+        write_whole(self.folder / f"{step:09d}", build)
+        for folder in older:
+            shutil.rmtree(folder)
+        self._last = time.monotonic()
+
+    def latest(self) -> Path | None:
+        """Return the last checkpoint's folder, None at the start."""
+        return max(self._kept(), default=None)
+
+    def clear(self) -> None:
+        """Forget them: the training is done."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _kept(self) -> list[Path]:
+        return [p for p in self.folder.glob("*") if p.name.isdecimal()]
 
 
 def run_stage(spec: FitSpec, stage: str) -> Path:
     """Return the stage's artefact folder, trained first if it is not in the store."""
+    path = spec.stage_path(stage)
+    kept = Checkpoints(spec.store.path("checkpoints", [path.name]))
 
     def build(folder: Path) -> None:
         folder.mkdir()
-        curve = Curve(f"{spec.method} stage {stage}")
+        resume = kept.latest()
+        curve = Curve(f"{spec.method} stage {stage}", kept, points=read_curve(resume) if resume else [])
         started = time.monotonic()
-        spec.build().run_stage(stage, spec.training(curve), folder)
+        spec.build().run_stage(stage, spec.training(curve, resume=resume), folder)
         (folder / SECONDS_FILE).write_text(json.dumps(round(time.monotonic() - started, 1)))
         curve.save(folder)
 
-    return spec.store.make(spec.stage_path(stage), build)
+    spec.store.make(path, build)
+    kept.clear()
+    return path
+
+
+def run_fit(spec: FitSpec) -> Path:
+    """Return the model's folder; it is trained first, from its last checkpoint, if it is not in the store."""
+    path = spec.model_path()
+    kept = Checkpoints(spec.store.path("checkpoints", [path.name]))
+    if not path.exists():
+        fit(spec, kept, kept.latest())
+    kept.clear()
+    return path
 
 
 def fit(

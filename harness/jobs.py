@@ -1,5 +1,6 @@
 """How work reaches workers: a Job is made once per worker and fed items; one bad item costs only itself."""
 
+import errno
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,31 +33,74 @@ class Outcome(Generic[O]):
     crash: str | None = None
 
 
+class Unwritable(BadInput):
+    """The output cannot be written: no fault of the item at hand, and the end of every other."""
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+@contextmanager
+def writing(where: object) -> Iterator[None]:
+    """Turn a full or read-only disk into Unwritable, naming `where`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Unwritable(
+            f"{where}: cannot be written to ({error.strerror}); make room there, then go on with --resume"
+        ) from error
+
+
 def attempt(work: Callable[[Any], O], item: Any) -> Outcome[O]:
     """Return the outcome of one item, whatever happens in it: the project's one fault boundary."""
     try:
         return Outcome(value=work(item))
+    except Unwritable:
+        raise
     except (BadInput, Unscorable, FloatingPointError) as error:
         return Outcome(reason=str(error))
     except Exception as error:  # noqa: BLE001 a fault in one clip must not cost the others; it is kept and shown
         return Outcome(reason=f"{type(error).__name__}: {error}", crash=traceback.format_exc())
 
 
+Needs = Sequence[Sequence[int]]
+"""For each item, the indices of the items that must be done before it; always smaller than its own."""
+
+
+def spoilt(needs: Sequence[int], outcomes: Sequence[Outcome[Any] | None]) -> Outcome[Any] | None:
+    """Return an item's outcome where one of its needs has failed, None where nothing stands against it."""
+    failed = (found for found in (outcomes[i] for i in needs) if found is not None and found.reason)
+    return next((Outcome(reason=f"what it builds on failed: {f.reason}") for f in failed), None)
+
+
 class Executor(Protocol):
     """Runs a job over items, results in the items' order."""
 
-    def map(self, job: Job[Any, Any], items: Sequence[Any], label: str) -> list[Outcome[Any]]:
-        """Return one outcome per item; `label` names the step in the progress line."""
+    def map(
+        self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
+    ) -> list[Outcome[Any]]:
+        """Return one outcome per item; `label` names the step in the progress line.
+
+        `needs` names, for each item, the earlier items whose work it builds on: it starts when they are
+        done, and gets the reason of the first that failed instead.
+        """
         ...
 
 
 class InProcess:
     """The plain executor: this process, one item after another."""
 
-    def map(self, job: Job[Any, Any], items: Sequence[Any], label: str) -> list[Outcome[Any]]:
+    def map(
+        self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
+    ) -> list[Outcome[Any]]:
         """See Executor."""
         work = job.open()
-        return [attempt(work, item) for item in items]
+        outcomes: list[Outcome[Any]] = []
+        for index, item in enumerate(items):
+            outcomes.append(spoilt(needs[index] if needs else (), outcomes) or attempt(work, item))
+        return outcomes
 
 
 @contextmanager

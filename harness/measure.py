@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,13 @@ from harness import catalog, media, prepare
 from harness.contracts import Metric, MetricCard, Setup
 from harness.faces import POLICIES, Policy, mediapipe_detector, resized_to
 from harness.jobs import attempt
-from harness.store import Store, digest, file_digest, write_whole
+from harness.prepared import tars
+from harness.store import Store, digest, write_whole
 from harness.types import BadInput, Clip, Measurement, Pair, Sample, Score, Unscorable
 from harness.weights import Weights
 
 CROP_SIDE = 256
 """Side, in pixels, of the crops that policy face-v1 makes of clips that are scored as they come."""
-
-_PREPARED = ".npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One pair as paths: what travels to a worker. `reference` is a prepared clip (.npz) or any media file.
+    """One pair as paths: what travels to a worker. `reference` is a prepared clip or any media file.
 
     record: where its measurements go. failed: why there is nothing to compare. alone: the reference itself is
     measured, by the metrics that look at one clip only.
@@ -69,7 +69,7 @@ class Comparison:
         """
         clips = [p for p in (self.generated, self.reference) if p is not None]
         files = [*clips, *(p.with_suffix(".csv") for p in clips)]
-        contents = [file_digest(p) if p.is_file() else None for p in files]
+        contents = [tars.content(p) for p in files]
         return [*contents, self.speaker, self.emotion, self.level, self.failed]
 
     def unscored(self, reason: str) -> Measurement:
@@ -153,7 +153,7 @@ class Measure:
 
     def _clip(self, path: Path) -> tuple[Clip, Any]:
         """Return a file's clip as the view shows it, and its landmarks where they were found on the way."""
-        if path.suffix == _PREPARED:
+        if tars.is_sample(path):
             ready = prepare.load(path)
         elif self.view.faces.crops:
             sample = Sample(path.stem, path, None, None, None)
@@ -161,7 +161,7 @@ class Measure:
             ready = prepare.prepare(sample, self.view.faces, CROP_SIDE, detector)
         else:
             return replace(media.read_clip(path), path=path), None
-        file = None if path.suffix == _PREPARED else path
+        file = None if tars.is_sample(path) else path
         return Clip(ready.frames, ready.audio, path=file), ready.landmarks
 
     def _write(
@@ -213,7 +213,7 @@ class Aggregate:
         def one(records: tuple[Path, ...]) -> Scores:
             rows = [read_measurements(record) for record in records]
             asked = [m for m in made if all(m.card.name in row for row in rows)]
-            values = {m.card.name: m.aggregate([row[m.card.name] for row in rows]) for m in asked}
+            values = {m.card.name: aggregated(m, [row[m.card.name] for row in rows]) for m in asked}
             return Scores(values, {m.card.name: m.card for m in made})
 
         return one
@@ -261,6 +261,14 @@ def measure_pair(metric: Metric, pair: Pair) -> Measurement:
         note = f"the first {pair.length} frames: {lengths[0]} generated, {lengths[1]} in the reference"
         found = replace(found, detail="; ".join(filter(None, [found.detail, note])))
     return found
+
+
+def aggregated(metric: Metric, rows: Sequence[Measurement]) -> Score:
+    """Return a metric's score; its interval ends where the metric's range does."""
+    score, (lowest, highest) = metric.aggregate(rows), metric.card.range
+    if score.n == 0 or isnan(score.ci_low):
+        return score
+    return replace(score, ci_low=max(lowest, score.ci_low), ci_high=min(highest, score.ci_high))
 
 
 def _write_record(

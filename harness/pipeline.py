@@ -6,15 +6,17 @@ done, so the same call resumes a killed run.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from harness import catalog, corpus, protocol, results, scoring, tables
 from harness.config import MethodEntry, Sweep
 from harness.contracts import Setup
 from harness.corpus import Corpus
+from harness.datasets import splits
 from harness.fit import FitSpec, read_curve
-from harness.jobs import Executor
+from harness.jobs import Executor, Outcome
 from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
@@ -22,7 +24,7 @@ from harness.store import Store
 from harness.trials import TrialPlan, TrialResult
 from harness.types import BadInput
 from harness.weights import Weights
-from harness.work import Entrant, Generate, TrainStage, generation_speed
+from harness.work import Entrant, Generate, Price, Train, generation_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,20 @@ class Engine:
 
     pool: Callable[[], AbstractContextManager[Executor]]
     trials: Callable[[TrialPlan], list[TrialResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """One training: a stage, or `fit` itself (None), of the entries that have it in common."""
+
+    entries: list[MethodEntry]
+    spec: FitSpec
+    stage: str | None
+
+    def share(self, entry: MethodEntry) -> None:
+        """Note one more entry that wants the same."""
+        if entry not in self.entries:
+            self.entries.append(entry)
 
 
 @dataclass(slots=True)
@@ -48,12 +64,13 @@ class Run:
         """Do every step; results.csv, per_clip.csv, clips.csv, curves.csv and run.json are then written."""
         with self.engine.pool() as pool:
             asked, trained_on = self._data(pool)
-            specs = {e.title: self._stages(pool, e, trained_on) for e in self.sweep.methods}
+            self._train(pool, trained_on)
         for entry in self.sweep.methods:
-            self._trials(entry, specs[entry.title])
+            self._trials(entry, trained_on)
         for entry in self.sweep.controls:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
         with self.engine.pool() as pool:
+            self._price(pool, asked[0])
             failed = self._generate(pool, asked)
             self._measure(pool, asked, failed)
         self.record.finish()
@@ -92,6 +109,8 @@ class Run:
             if sweep.training_data is not None:
                 trained_on = corpus.gather(pool, sweep.training_data, sweep.seed, self.store, self.weights)
                 self.record.corpus("training_split", trained_on)
+                if trained_on.population and trained_on.population == tested_on.population:
+                    splits.check_untrained(tested_on.samples, trained_on.samples)
             usable = [s for s in tested_on.samples if s.id in tested_on.files]
             askable = [s for s in usable if s.id not in unasked]
             tested = protocol.choose_test(askable, sweep.data.test_clips)
@@ -102,24 +121,44 @@ class Run:
             tables.write_samples(self.out, asked)
         return asked, trained_on
 
-    def _stages(self, pool: Executor, entry: MethodEntry, trained_on: Corpus) -> FitSpec | None:
-        """Train what all trials of a method share; None, and recorded, when a stage failed."""
-        kind = catalog.method(entry.name)
-        spec = self._spec(entry, trained_on)
-        done: dict[str, Path] = {}
-        while len(done) < len(kind.stages):
-            ready = [n for n, needs in kind.stages.items() if n not in done and set(needs) <= set(done)]
-            items = [(replace(spec, artefacts={k: done[k] for k in kind.stages[n]}), n) for n in ready]
-            with self.record.phase("stages"):
-                outcomes = pool.map(TrainStage(), items, f"{entry.title}: stages {', '.join(ready)}")
-            for stage, outcome in zip(ready, outcomes, strict=True):
-                if outcome.value is None:
-                    what = f"{entry.title} stage {stage}"
-                    self.record.failure(what, outcome.reason or "", outcome.crash)
-                    return None
-                done[stage] = outcome.value
-                self.record.stage(entry.title, stage, outcome.value)
-        return replace(spec, artefacts=done)
+    def _train(self, pool: Executor, trained_on: Corpus) -> None:
+        """Train what all trials of a method share, and the methods that are not swept: all side by side."""
+        nodes: dict[Path, _Node] = {}
+        for entry in self.sweep.methods:
+            if catalog.method(entry.name).card.trains:
+                self._plan(entry, self._spec(entry, trained_on).with_stages(), nodes)
+        places = {path: index for index, path in enumerate(nodes)}
+        with self.record.phase("training"):
+            items = [(node.spec, node.stage) for node in nodes.values()]
+            needs = [[places[path] for path in node.spec.artefacts.values()] for node in nodes.values()]
+            outcomes = pool.map(Train(), items, "training", needs)
+        for node, outcome in zip(nodes.values(), outcomes, strict=True):
+            self._trained(node, outcome)
+
+    def _plan(self, entry: MethodEntry, spec: FitSpec, nodes: dict[Path, "_Node"]) -> None:
+        """Add a method's stages, each after those that it reads, and its `fit` if it is not swept.
+
+        What two entries have in common is trained once: a node is known by what it makes.
+        """
+        for stage in TopologicalSorter(catalog.method(entry.name).stages).static_order():
+            node = _Node([entry], spec.for_stage(stage, spec.artefacts), stage)
+            nodes.setdefault(spec.artefacts[stage], node).share(entry)
+        if not self._swept(entry):
+            nodes.setdefault(spec.model_path(), _Node([entry], spec, None)).share(entry)
+
+    def _trained(self, node: "_Node", outcome: Outcome[Path]) -> None:
+        for entry in node.entries:
+            if node.stage is None:
+                self._tried(entry, [TrialResult.of(outcome)])
+            elif outcome.value is None:
+                what = f"{entry.title} stage {node.stage}"
+                self.record.failure(what, outcome.reason or "", outcome.crash)
+            else:
+                self.record.stage(entry.title, node.stage, outcome.value)
+
+    def _swept(self, entry: MethodEntry) -> bool:
+        """Whether a method's trials are Tune's: several of them, or one on more than one worker."""
+        return bool(entry.search.space) or self.sweep.resources.workers > 1
 
     def _spec(self, entry: MethodEntry, trained_on: Corpus) -> FitSpec:
         return FitSpec(
@@ -135,30 +174,48 @@ class Run:
             weights=self.weights,
         )
 
-    def _trials(self, entry: MethodEntry, spec: FitSpec | None) -> None:
+    def _trials(self, entry: MethodEntry, trained_on: Corpus) -> None:
+        """Run a swept method's trials, or enter one that does not train; nothing where a stage failed."""
         if not catalog.method(entry.name).card.trains:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
-        elif spec is not None:
-            plan = TrialPlan(
-                spec=spec,
-                search=entry.search,
-                folder=self.out / "tune" / entry.title,
-                seed=self.sweep.seed,
-                workers=self.sweep.resources.workers,
-                gpus=self.sweep.resources.gpus,
-            )
-            with self.record.phase("trials"):
-                found = self.engine.trials(plan)
-            for index, result in enumerate(found):
-                trial = f"t{index:02d}"
-                self.record.trial(entry.title, trial, result)
-                if result.model is not None:
-                    self._enter(entry, {**entry.config, **result.params}, trial, result.model)
-                    self.record.curve(entry.title, trial, "fit", read_curve(result.model))
+            return
+        spec = self._spec(entry, trained_on).with_stages()
+        if not self._swept(entry) or not all(path.exists() for path in spec.artefacts.values()):
+            return
+        plan = TrialPlan(
+            spec=spec,
+            search=entry.search,
+            folder=self.out / "tune" / entry.title,
+            seed=self.sweep.seed,
+            workers=self.sweep.resources.workers,
+            gpus=self.sweep.resources.gpus,
+        )
+        with self.record.phase("trials"):
+            found = self.engine.trials(plan)
+        self._tried(entry, found)
+
+    def _tried(self, entry: MethodEntry, found: Sequence[TrialResult]) -> None:
+        """Record what became of a method's trials; those that are done enter the comparison."""
+        for index, result in enumerate(found):
+            trial = f"t{index:02d}"
+            self.record.trial(entry.title, trial, result)
+            if result.model is not None:
+                self._enter(entry, {**entry.config, **result.params}, trial, result.model)
+                self.record.curve(entry.title, trial, "fit", read_curve(result.model))
 
     def _enter(self, entry: MethodEntry, config: dict[str, object], trial: str, model: Path | None) -> None:
         self.entrants.append(Entrant(entry.title, entry.name, trial, config, model))
         self.record.method(entry.title, entry.name)
+
+    def _price(self, pool: Executor, ask: Ask) -> None:
+        """Record what each trained method costs; its trials' models are of one shape."""
+        first: dict[str, tuple[Entrant, Path, Ask]] = {}
+        for entrant in self.entrants:
+            if entrant.model is not None:
+                first.setdefault(entrant.title, (entrant, entrant.model, ask))
+        outcomes = pool.map(Price(), [*first.values()], "counting operations")
+        for title, outcome in zip(first, outcomes, strict=True):
+            self.record.cost(title, outcome)
 
     def _generate(self, pool: Executor, asked: Sequence[Ask]) -> dict[tuple[str, str, str], str]:
         """Generate what is missing; return the reasons of what could not be, by (title, trial, clip)."""

@@ -18,7 +18,9 @@ from harness import catalog, results
 from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
+from harness.cost import Cost
 from harness.fit import read_curve, read_seconds
+from harness.jobs import Outcome
 from harness.store import code_version, digest
 from harness.trials import TrialResult
 from harness.types import BadInput
@@ -121,6 +123,7 @@ class Record:
             "times": {},
             "methods": {},
             "metrics": {},
+            "costs": {},
             "trials": [],
             "stages": [],
             "failures": [],
@@ -149,6 +152,9 @@ class Record:
         self.fields[key] = {
             "reader": corpus.name,
             "hash": corpus.split_hash,
+            "source": corpus.split_source,
+            "emotions": list(corpus.emotions),
+            "notes": list(corpus.notes),
             "counts": {name: sum(s.split == name for s in usable) for name in ("train", "val", "test")},
             "speakers": {
                 name: sorted({s.speaker for s in usable if s.split == name and s.speaker is not None})
@@ -161,6 +167,13 @@ class Record:
     def method(self, title: str, name: str) -> None:
         """Note a method's card under its rows' title."""
         self.fields["methods"][title] = asdict(catalog.method(name).card)
+
+    def cost(self, title: str, found: Outcome[Cost]) -> None:
+        """Note what a method costs to run, or why that could not be measured."""
+        if found.value is None:
+            self.failure(f"{title}: counting operations", found.reason or "", found.crash)
+        else:
+            self.fields["costs"][title] = asdict(found.value)
 
     def metrics(self, cards: Mapping[str, MetricCard], timed: bool) -> None:
         """Note the cards of the metrics, and of the speed that the engine itself measures where it does."""
@@ -179,7 +192,7 @@ class Record:
             }
         )
         if result.status == "failed":
-            self.failure(f"{title} {trial}", result.reason or "")
+            self.failure(f"{title} {trial}", result.reason or "", result.crash)
         self.write()
 
     def stage(self, title: str, stage: str, folder: Path) -> None:

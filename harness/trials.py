@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from harness.config import Range, Search
 from harness.fit import FitSpec, fit
+from harness.jobs import Outcome
 from harness.types import BadInput
 
 _DEFAULT_TRIALS = 8
@@ -27,12 +28,20 @@ class TrialPlan:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What became of a trial; `model` is None unless it is done."""
+    """What became of a trial; `model` is None unless it is done; `crash` as in Outcome."""
 
     params: Mapping[str, Any]
     status: Literal["done", "failed", "stopped"]
     reason: str | None
     model: Path | None
+    crash: str | None = None
+
+    @staticmethod
+    def of(outcome: Outcome[Path]) -> "TrialResult":
+        """Return what became of a method's only trial, from the outcome of its job."""
+        return TrialResult(
+            {}, "done" if outcome.value else "failed", outcome.reason, outcome.value, outcome.crash
+        )
 
 
 def trial_count(search: Search) -> int:

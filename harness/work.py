@@ -16,9 +16,11 @@ import cv2
 
 from harness import catalog, config, media, prepare
 from harness.contracts import Method
+from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
-from harness.fit import FitSpec, run_stage
+from harness.fit import FitSpec, run_fit, run_stage
+from harness.jobs import writing
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
@@ -52,28 +54,34 @@ class Prepare:
         detector = partial(mediapipe_detector, self.policy, self.weights)
         if self.policy.crops:
             self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
-        code = code_version("harness.media", "harness.faces", "harness.prepare")
+        code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
-            files = [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
-            inputs = [[file_digest(p) for p in files], asdict(self.policy), self.size, code]
-            path = self.store.path("prepared", inputs, ".npz")
+            files = [file_digest(p) for p in prepare.source_files(sample)]
+            inputs = [sample.id, files, sample.cut, sample.box, asdict(self.policy), self.size, code]
+            path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
-                prepare.save(private, prepare.prepare(sample, self.policy, self.size, detector))
+                prepare.write(private, sample, self.policy, self.size, detector)
 
-            return self.store.make(path, build)
+            with writing(self.store.root):
+                return self.store.make(path, build)
 
         return one
 
 
 @dataclass(frozen=True, slots=True)
-class TrainStage:
-    """Trains stages of methods; an item is (training, stage name), its value the artefact's folder."""
+class Train:
+    """Trains; an item is (training, stage name or None for `fit` itself), its value the artefact's folder."""
 
-    def open(self) -> Callable[[tuple[FitSpec, str]], Path]:
+    def open(self) -> Callable[[tuple[FitSpec, str | None]], Path]:
         """See Job."""
-        return lambda item: run_stage(*item)
+
+        def one(item: tuple[FitSpec, str | None]) -> Path:
+            spec, stage = item
+            return run_fit(spec) if stage is None else run_stage(spec, stage)
+
+        return one
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,20 @@ class Generate:
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
         write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
         return {"seconds": seconds, "frames": len(clip.frames)}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Measures what trained entrants cost; an item is (entrant, its model, ask)."""
+
+    def open(self) -> Callable[[tuple[Entrant, Path, Ask]], Cost]:
+        """See Job."""
+
+        def one(item: tuple[Entrant, Path, Ask]) -> Cost:
+            entrant, model, ask = item
+            return measured(_load(entrant), model, request(ask, control=False)[0])
+
+        return one
 
 
 def generation_speed(folder: Path, clip: str) -> float | None:

@@ -1,8 +1,8 @@
 """From a pair to a Measurement, and from Measurements to a Score: shared by all metrics.
 
-Every Score has a 95 % interval. A mean over clips gets a percentile bootstrap that draws whole speakers, as
-clips of one speaker are not independent; an accuracy gets Wilson's interval (Wilson 1927). Neither depends on
-the order of the clips. Set metrics (FID, KID), which are no means over clips, get a delete-a-group jackknife.
+Every Score has a 95 % interval. A mean over clips gets one from the spread of its speakers, as clips of one
+speaker are not independent; an accuracy gets Wilson's interval (Wilson 1927). Neither depends on the order of
+the clips. Set metrics (FID, KID), which are no means over clips, get a delete-a-group jackknife.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from harness.intervals import mean_interval
 from harness.types import Measurement, Pair, Score, Unscorable
 
-REPLICATES = 1000
 DELETION_GROUPS = 10
-SEED = 2020
 Z95 = 1.959963984540054
 
 
@@ -63,12 +62,12 @@ def require_same_size(pair: Pair) -> None:
 
 
 def mean_score(measurements: Sequence[Measurement]) -> Score:
-    """Return the unweighted mean over scored clips, with `bootstrap_interval`; NaN when none is scored."""
+    """Return the unweighted mean over scored clips, with `mean_interval`; NaN when none is scored."""
     scored = scored_in_order(measurements)
     if not scored:
         return empty_score(measurements)
     values = np.array([m.value for m in scored], np.float64)
-    low, high = bootstrap_interval(values, [m.speaker for m in scored])
+    low, high = mean_interval(values, [m.speaker for m in scored])
     return Score(float(values.mean()), low, high, len(scored), len(measurements) - len(scored))
 
 
@@ -99,28 +98,6 @@ def empty_score(measurements: Sequence[Measurement]) -> Score:
 def scored_in_order(measurements: Sequence[Measurement]) -> list[Measurement]:
     """Return the scored measurements by clip id, so that no result depends on the order of arrival."""
     return sorted((m for m in measurements if m.scored), key=lambda m: m.clip_id)
-
-
-def bootstrap_interval(
-    values: NDArray[np.float64], speakers: Sequence[str | None], seed: int = SEED
-) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean of values (N,), resampling speakers, not clips.
-
-    Clips are resampled one by one where a speaker is unknown or there is only one: the interval then speaks
-    of further clips, not of further speakers. NaN for fewer than two clips. 1000 seeded replicates.
-    """
-    if len(values) < 2:
-        return nan, nan
-    known = None not in speakers and len(set(speakers)) > 1
-    clusters = (
-        np.unique([str(s) for s in speakers], return_inverse=True)[1] if known else np.arange(len(values))
-    )
-    counts = np.bincount(clusters)
-    sums = np.bincount(clusters, weights=values)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(REPLICATES, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.intervals import mean_interval
 from harness.types import Measurement, Score
-from metrics.aggregate import REPLICATES, SEED, empty_score, scored_in_order
+from metrics.aggregate import empty_score, scored_in_order
 from metrics.emotion_accuracy import EmotionAccuracy
 
 
@@ -34,28 +35,15 @@ class EmotionRecall(EmotionAccuracy):
 
 
 def recall_interval(
-    right: NDArray[np.float64], labels: NDArray[np.int64], speakers: Sequence[str | None], seed: int = SEED
+    right: NDArray[np.float64], labels: NDArray[np.int64], speakers: Sequence[str | None]
 ) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean over labels of the mean of `right`, both (N,).
-
-    Speakers are resampled, not clips; clips one by one where a speaker is unknown or there is only one. A
-    label that a resample lacks does not count in it. NaN for fewer than two clips. 1000 seeded replicates.
+    """Return the 95 % interval of the mean over labels of the mean of `right`, both (N,): `mean_interval`
+    of what each clip adds to it (its linearisation), so that speakers are the clusters here too.
     """
-    if len(right) < 2:
-        return float("nan"), float("nan")
-    known = None not in speakers and len(set(speakers)) > 1
-    clusters = (
-        np.unique([str(s) for s in speakers], return_inverse=True)[1] if known else np.arange(len(right))
-    )
-    shape = (int(clusters.max()) + 1, int(labels.max()) + 1)
-    counts, sums = np.zeros(shape), np.zeros(shape)
-    np.add.at(counts, (clusters, labels), 1)
-    np.add.at(sums, (clusters, labels), right)
-    drawn = np.random.default_rng(seed).integers(shape[0], size=(REPLICATES, shape[0]))
-    hits, clips = sums[drawn].sum(axis=1), counts[drawn].sum(axis=1)
-    recalls = np.where(clips > 0, hits / np.maximum(clips, 1), np.nan)
-    low, high = np.percentile(np.nanmean(recalls, axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    clips = np.bincount(labels)
+    recalls = np.bincount(labels, weights=right) / clips
+    share = len(right) / (len(clips) * clips)
+    return mean_interval(recalls.mean() + share[labels] * (right - recalls[labels]), speakers)
 
 
 METRIC = EmotionRecall

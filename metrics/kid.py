@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from harness.contracts import Backbone
 from harness.types import Measurement
-from metrics.aggregate import SEED, deletion_groups, jackknife_interval
+from metrics.aggregate import deletion_groups, jackknife_interval
 from metrics.features.frame_features import Features, FrameProtocol
 from metrics.features.frame_set import FrameSetMetric, SetValue
 
-SUBSETS = 100
+SUBSETS, SEED = 100, 2020
 SUBSET_SIZE = 1000
 ROWS = 1024
 INTERVAL_ROWS = 4000

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.contracts import MethodCard, MetricCard
+from harness.cost import Cost
 from harness.datasets.folder import SUFFIXES
 from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
 from harness.types import BadInput
@@ -73,6 +74,7 @@ class Record(BaseModel):
     hardware: Any
     times: dict[str, float]
     methods: dict[str, MethodCard]
+    costs: dict[str, Cost] = {}
     metrics: dict[str, MetricCard]
     trials: list[Trial]
     stages: list[Stage]

@@ -43,6 +43,7 @@ def notes(run: Run, board: Board) -> list[Note]:
         *_rule(board),
         *_without_value(board),
         *_related(board),
+        *_without_emotion(run, board),
         *_not_comparable(run, board),
         *_out_of_domain(run, board),
     ]
@@ -152,6 +153,21 @@ def _related(board: Board) -> list[Note]:
         return []
     text = "The judge is a relative of a network that this method trains against: the value may flatter it."
     return [Note(RELATED, text)]
+
+
+def _without_emotion(run: Run, board: Board) -> list[Note]:
+    """Return which methods cannot be told an emotion: their emotion scores are their voice's doing alone."""
+    rows = board.competing if run.record.kind == "sweep" else []
+    deaf = sorted({row.method for row in rows if "emotion" not in row.card.conditions})
+    if not deaf:
+        return []
+    return [
+        Note(
+            "",
+            f"No emotion control: {', '.join(deaf)}. The label asked for is not given to it; its emotion "
+            "scores show what voice and reference picture brought.",
+        )
+    ]
 
 
 def _not_comparable(run: Run, board: Board) -> list[Note]:

@@ -34,6 +34,12 @@ def signed(rho: float) -> str:
     return f"{'−' if rho < 0 else '+'}{abs(rho):.2f}"
 
 
+def short(count: float) -> str:
+    """Return a large count with three digits and its thousands named: "1.26 M"."""
+    power = min(4, max(0, math.floor(math.log10(count)) // 3)) if count >= 1 else 0
+    return f"{count / 1000**power:.3g} {('', 'k', 'M', 'G', 'T')[power]}".rstrip()
+
+
 def interval(low: float, high: float, places: int) -> str:
     """Return "[low, high]", empty where there is no interval."""
     if math.isnan(low) or math.isnan(high):

@@ -52,12 +52,12 @@ class Film:
         return round(self.video_start * self.rate)
 
 
-def write(path: Path, film: Film) -> None:
+def write(path: Path, film: Film, side: int = SIDE) -> None:
     """Write the film; the container is the suffix."""
     codec, pixels, sound_codec, rate = CODECS[path.suffix[1:]]
     with av.open(str(path), "w") as container:
         video: Any = container.add_stream(codec, rate=film.rate)
-        video.width = video.height = SIDE
+        video.width = video.height = side
         video.pix_fmt = pixels
         if film.b_frames is not None:
             video.codec_context.max_b_frames = film.b_frames
@@ -67,11 +67,11 @@ def write(path: Path, film: Film) -> None:
             container.mux(packet)
 
 
-def write_audio(path: Path, rate: int, click: float, codec: str) -> None:
-    """Write a sound file of 2 s with a click."""
+def write_audio(path: Path, rate: int, click: float, codec: str, seconds: float = 2.0) -> None:
+    """Write a sound file with a click."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=rate, layout="mono")
-        for packet in _sound(stream, Film(Fraction(25)), rate, click):
+        for packet in _sound(stream, Film(Fraction(25), seconds), rate, click):
             container.mux(packet)
 
 
@@ -94,7 +94,9 @@ def _video(stream: Any, film: Film) -> list[Any]:
     packets = []
     for index in range(round(film.seconds * film.rate)):
         value = 235 if film.flash[0] <= index <= film.flash[1] else 20
-        frame = av.VideoFrame.from_ndarray(np.full((SIDE, SIDE, 3), value, np.uint8), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(
+            np.full((stream.height, stream.width, 3), value, np.uint8), format="rgb24"
+        )
         frame.pts, frame.time_base = film.first_pts + index, 1 / film.rate
         packets += stream.encode(frame)
     return [*packets, *stream.encode(None)]

@@ -61,3 +61,12 @@ def test_a_job_that_cannot_be_opened_says_why_in_one_line(pool: Executor) -> Non
     with pytest.raises(BadInput) as error:
         pool.map(CannotOpen(), [1, 2], "opening")
     assert str(error.value) == "weights: face_landmarker.task is missing"
+
+
+@pytest.mark.parametrize("where", ["here", "on actors"])
+def test_an_item_waits_for_its_needs_and_shares_their_failure(where: str, pool: Executor) -> None:
+    executor = pool if where == "on actors" else InProcess()
+    outcomes = executor.map(Halve(), [7, 2, 4, 5], "halving", needs=[[], [0], [], [1]])
+    assert [o.value for o in outcomes] == [None, None, 0.25, None]
+    assert "seven.mp4" in (outcomes[1].reason or "")
+    assert "seven.mp4" in (outcomes[3].reason or "")

@@ -74,6 +74,21 @@ def test_every_entrant_is_measured_and_a_failed_trial_is_told(corpus: Path, tmp_
     assert (tmp_path / "out" / "clips" / "toy" / "t01").is_dir()
 
 
+def test_what_two_entries_have_in_common_is_trained_once(corpus: Path, tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    head = SWEEP.format(root=corpus, reader="crema_d").split("methods:")[0]
+    path.write_text(
+        head
+        + "methods:\n  - {name: tests.toys, label: a}\n  - {name: tests.toys, label: b, config: {alpha: 5}}\n"
+        + "metrics: [psnr]\n"
+    )
+    record = run(path, tmp_path / "out")
+    assert [(s["method"], s["stage"]) for s in record.fields["stages"]] == [("a", "mean"), ("b", "mean")]
+    assert len([*(tmp_path / ".store" / "stages").iterdir()]) == 1
+    assert len([*(tmp_path / ".store" / "models").iterdir()]) == 2
+    assert [(t["method"], t["status"]) for t in record.fields["trials"]] == [("a", "done"), ("b", "done")]
+
+
 def test_the_same_sweep_on_ray_gives_the_same_table_and_tells_failure_by_its_code(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

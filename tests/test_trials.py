@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from harness import tune
 from harness.config import Range, Search
 from harness.contracts import TrainingData
 from harness.execute import cluster
-from harness.fit import FitSpec, fit, read_curve, run_stage
+from harness.fit import Checkpoints, FitSpec, fit, read_curve, run_fit, run_stage
 from harness.progress import Progress
 from harness.store import Store
 from harness.trials import TrialPlan, run_in_process, trial_count
@@ -91,6 +91,23 @@ def test_the_curve_goes_on_where_the_checkpoint_stopped(tmp_path: Path) -> None:
 
     fit(spec, sink=keep_second)
     assert fit(spec, resume=checkpoint).points == whole.points
+
+
+def test_a_training_goes_on_from_the_last_checkpoint_that_was_kept(tmp_path: Path) -> None:
+    spec = plan(tmp_path, GRID).spec.with_params({"alpha": 1.0})
+    kept = Checkpoints(spec.store.path("checkpoints", [spec.model_path().name]), seconds=0)
+
+    def die_at_third(step: int, losses: Mapping[str, float], write: Callable[[Path], None] | None) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+        kept(step, losses, write)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, sink=die_at_third)
+    assert [p.name for p in kept.folder.iterdir()] == ["000000002"]
+    model = run_fit(spec)
+    assert [step for step, _ in read_curve(model)] == [1, 2, 3, 4]
+    assert not kept.folder.exists()
 
 
 def test_a_grid_of_an_interval_is_refused() -> None:

@@ -1,8 +1,8 @@
 """What a metric's scores of known faults say of it: monotone or not, smallest detectable fault, blind or not.
 
 Rules, once for all metrics. A strength is *detected* when the mean over clips of (score of the faulty clip
-less score of the same clip unfaulted) has a 95 % interval without zero: percentile bootstrap over speakers
-where at least 5 are known, over clips otherwise. Set metrics (FID, KID) have no score a clip: theirs is the
+less score of the same clip unfaulted) has a 95 % interval without zero (`mean_interval`, by speaker where at
+least 5 are known, by clip otherwise). Set metrics (FID, KID) have no score a clip: theirs is the
 95 % interval of the score itself, which must leave out the unfaulted set's. Where the unfaulted clips have no
 score at all (PSNR of equal clips is infinite), a strength is detected when 95 % of the clips have one. The
 *smallest detectable* fault is the weakest from which on every stronger one is detected, to the same side.
@@ -21,13 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from harness.intervals import mean_interval
 from harness.types import Score
 
 MONOTONE = 0.95
 SCORED_SHARE = 0.95
 CLUSTERS = 5
-REPLICATES = 1000
-SEED = 2020
 
 VerdictName = Literal["sees", "partly", "blind", "unscored"]
 
@@ -111,24 +110,12 @@ def level(strength: float, faulty: Scored, unfaulted: Scored, speakers: Sequence
 
 
 def paired_interval(differences: Floats, speakers: Sequence[str | None]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean of differences (N,), by speaker where 5 are known.
+    """Return the 95 % interval of the mean of differences (N,), by speaker where 5 are known.
 
     NaN for a single clip: nothing is detected in one.
     """
-    if len(differences) < 2:
-        return nan, nan
     known = None not in speakers and len(set(speakers)) >= CLUSTERS
-    clusters = (
-        np.unique([str(s) for s in speakers], return_inverse=True)[1]
-        if known
-        else np.arange(len(differences))
-    )
-    counts = np.bincount(clusters)
-    sums = np.bincount(clusters, weights=differences)
-    drawn = np.random.default_rng(SEED).integers(len(counts), size=(REPLICATES, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    return mean_interval(differences, speakers if known else [None] * len(differences))
 
 
 def excludes_zero(low: float, high: float) -> bool:

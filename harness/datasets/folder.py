@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.catalog import nearest
-from harness.datasets import Found
+from harness.datasets import Found, unread
 from harness.types import EMOTIONS, BadInput, Sample
 
 SUFFIXES = (".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".webm")
@@ -35,7 +35,8 @@ def read(root: Path) -> Found:
     manifest = root / "manifest.csv"
     if manifest.exists():
         return _listed(root, manifest)
-    return Found(tuple(Sample(i, p, None, None, None) for i, p in clips_below(root).items()), {})
+    samples = {i: Sample(i, p, None, None, None) for i, p in clips_below(root).items()}
+    return _found(root, samples, {})
 
 
 def clips_below(root: Path) -> dict[str, Path]:
@@ -76,7 +77,19 @@ def _listed(root: Path, manifest: Path) -> Found:
             samples[sample.id] = sample
         else:
             unusable[sample.id] = f"{where}: {sample.video} does not exist"
-    return Found(tuple(samples[i] for i in sorted(samples)), unusable)
+    return _found(root, samples, unusable)
+
+
+def _found(root: Path, samples: dict[str, Sample], unusable: dict[str, str]) -> Found:
+    """Return the clips sorted; the emotions are those that occur, and names mean what they do in `root`."""
+    labels = {sample.emotion for sample in samples.values()}
+    hollow = {i: reason for i, sample in samples.items() if (reason := unread(sample.video))}
+    return Found(
+        samples=tuple(samples[i] for i in sorted(samples) if i not in hollow),
+        unusable={**unusable, **hollow},
+        emotions=tuple(e for e in EMOTIONS if e in labels),
+        population=("folder", str(root.resolve())),
+    )
 
 
 def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:

@@ -48,6 +48,12 @@ class Config(BaseModel):
     beta: float = Field(0.01, ge=0)
     gamma: float = Field(0.01, ge=0)
 
+    kl: float = Field(1, ge=0)  # eq. (6) gives the divergence no weight: only an ablation changes it
+
+    # Section 2 encodes the emotion by an MLP. `one_hot` hands the label on as it is, `none` withholds it: for
+    # ablations.
+    emotion_input: Literal["mlp", "one_hot", "none"] = "mlp"
+
     # Generator. Tiny: half of EmoGen's width trains at about 100 frames/s on one core.
     width: int = Field(8, ge=4, multiple_of=4)
     momentum: float = Field(0.9, ge=0, lt=1)  # Adam's beta1; EmoGen's 0.5 diverges at tiny's higher rates
@@ -102,13 +108,14 @@ class Config(BaseModel):
 
 # What each stage depends on: never alpha, beta, gamma or a value of `fit` alone, so that trials share it.
 _DATA = ("image_size", "emotions")
-_NETWORK = ("width", "residuals")
+_NETWORK = ("width", "residuals", "emotion_input")
 STAGE_KEYS: dict[str, tuple[str, ...]] = {
     "sync_expert": (*_DATA, "augment", "sync_width", "sync_clips", "sync_windows", "sync_steps", "sync_rate"),
     "emotion_critic": (*_DATA, "augment", "critic_width", "critic_batch", "critic_steps", "critic_rate"),
     "warm_start": (
         *_DATA,
         *_NETWORK,
+        "kl",
         "augment",
         "momentum",
         "warm_start_steps",

@@ -47,11 +47,7 @@ class Generator(nn.Module):
         width = config.width
         channels = [width * 2**i for i in range(6)]
         self.audio = MelEncoder(2 * width)  # -> 32 * width, 512 at width 16
-        self.emotion = nn.Sequential(
-            nn.Linear(len(config.emotions), 32 * width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(32 * width, 32 * width),
-        )
+        self.emotion = _emotion_encoder(config)
         strides = (1, 2, 2, 2, 2, 2)
         shapes = zip((6, *channels), channels, strides, strict=False)
         self.down = nn.ModuleList(Stage(i, o, width, config.residuals, s) for i, o, s in shapes)
@@ -89,6 +85,26 @@ class Generator(nn.Module):
         for stage in self.down:
             x = stage(x, condition)
             yield x
+
+
+class WidenedLabel(nn.Module):
+    """(N, E) labels times `weight`, with zeros appended up to (N, width): nothing is learned."""
+
+    def __init__(self, width: int, weight: float) -> None:
+        super().__init__()
+        self.width, self.weight = width, weight
+
+    def forward(self, label: Tensor) -> Tensor:
+        """Return (N, width)."""
+        return nn.functional.pad(self.weight * label, (0, self.width - label.shape[1]))
+
+
+def _emotion_encoder(config: Config) -> nn.Module:
+    width = 32 * config.width
+    if config.emotion_input != "mlp":
+        return WidenedLabel(width, 1.0 if config.emotion_input == "one_hot" else 0.0)
+    first, second = nn.Linear(len(config.emotions), width), nn.Linear(width, width)
+    return nn.Sequential(first, nn.LeakyReLU(0.2), second)
 
 
 def latent_shape(config: Config) -> tuple[int, int, int]:

@@ -55,9 +55,10 @@ def warm_start(config: Config, training: Training) -> Generator:
         windows = sampler.draw(rng, training.rank, training.world).to(training.device)
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
         recon, kl = reconstruction(frames, windows.target), divergence(output)
-        descend(optimiser, recon + kl)
+        total = recon + config.kl * kl
+        descend(optimiser, total)
         schedule.step()
-        return {"recon": recon.detach(), "kl": kl.detach(), "total": (recon + kl).detach()}
+        return {"recon": recon.detach(), "kl": kl.detach(), "total": total.detach()}
 
     parts: dict[str, Stateful] = {"generator": generator, "optimiser": optimiser, "schedule": schedule}
     train(training, parts, config.warm_start_steps, step)
@@ -81,7 +82,7 @@ def fit(config: Config, training: Training) -> Generator:
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
         terms = {"recon": reconstruction(frames, windows.target), "kl": divergence(output)}
         terms |= critics.terms(frames, windows, spot)
-        weights = {"sync": config.alpha, "perceptual": config.beta, "emotion": config.gamma}
+        weights = {"kl": config.kl, "sync": config.alpha, "perceptual": config.beta, "emotion": config.gamma}
         total = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
         descend(optimiser, total)
         schedule.step()

@@ -17,7 +17,7 @@ from harness.types import Frames
 from harness.weights import Weights
 from metrics.bench import random_weights
 
-DRAWN_SEED, DRAWN_SIDE, CLIPS = 77, 256, 12
+DRAWN_SEED, DRAWN_SIDE, CLIPS = 77, 256, 24
 NOISE = 12.0
 
 

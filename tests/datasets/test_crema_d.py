@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from harness import datasets
+from harness import datasets, media
 from harness.datasets import synthetic
 from harness.datasets.crema_d import KNOWN_BAD
+from harness.datasets.crema_d_votes import COUNTS, WINNERS, read_votes
 from harness.types import EMOTIONS, LEVELS, BadInput
+from tests.datasets.layouts import POINTER, Drawn, made, write_crema_d
 
-POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+COUNTS_HEADER = '"","A","D","F","H","N","S","fileName","numResponses","agreement","emoVote","meanEmoResp"\n'
+WINNERS_HEADER = (
+    '"","FileName","VoiceVote","VoiceLevel","FaceVote","FaceLevel","MultiModalVote","MultiModalLevel"\n'
+)
 
 
 def put(
@@ -56,6 +62,8 @@ def test_every_unusable_file_has_its_reason(tmp_path: Path) -> None:
         put(tmp_path, stem)
     put(tmp_path, "1002_DFA_ANG_XX", video=POINTER)
     put(tmp_path, "1003_DFA_ANG_XX", audio=POINTER)
+    put(tmp_path, "1006_DFA_ANG_XX", video=b"")
+    put(tmp_path, "1007_DFA_ANG_XX", audio=b"")
     put(tmp_path, "1004_DFA_JOY_XX")
     put(tmp_path, "holiday")
     put(tmp_path, "1005_DFA_ANG_XX")
@@ -65,8 +73,11 @@ def test_every_unusable_file_has_its_reason(tmp_path: Path) -> None:
     assert [s.id for s in found.samples] == ["1001_DFA_ANG_XX", "1005_DFA_ANG_XX"]
     assert set(found.unusable) == {
         *KNOWN_BAD,
-        *("1002_DFA_ANG_XX", "1003_DFA_ANG_XX", "1004_DFA_JOY_XX", "holiday", "1005_DFA_ANG_XX.mp4"),
+        *("1002_DFA_ANG_XX", "1003_DFA_ANG_XX", "1006_DFA_ANG_XX", "1007_DFA_ANG_XX"),
+        *("1004_DFA_JOY_XX", "holiday", "1005_DFA_ANG_XX.mp4"),
     }
+    assert "1006_DFA_ANG_XX.flv: empty" in found.unusable["1006_DFA_ANG_XX"]
+    assert "1007_DFA_ANG_XX.wav: empty" in found.unusable["1007_DFA_ANG_XX"]
     assert "git lfs pull" in found.unusable["1002_DFA_ANG_XX"]
     assert "1003_DFA_ANG_XX.wav" in found.unusable["1003_DFA_ANG_XX"]
     assert "one minute" in found.unusable["1064_IEO_DIS_MD"]
@@ -85,8 +96,90 @@ def test_the_embedded_corpus_comes_back_whole(tmp_path: Path) -> None:
 
 def test_a_drawn_speaker_may_have_a_broken_clips_name(tmp_path: Path) -> None:
     put(tmp_path, "1076_MTI_SAD_XX", suffix=".mp4")
-    (tmp_path / "corpus.json").write_text("{}")
+    synthetic.write_description(synthetic.SynthSpec(speakers=1), tmp_path)
     assert [s.id for s in datasets.read("synthetic", tmp_path).samples] == ["1076_MTI_SAD_XX"]
+
+
+def test_the_corpus_as_published_comes_back_whole(tmp_path: Path, drawn: list[Drawn]) -> None:
+    write_crema_d(tmp_path, drawn)
+    found = datasets.read("crema_d", tmp_path)
+    assert not found.unusable and not found.notes
+    assert found.emotions == ("neutral", "happy", "sad", "angry", "fear", "disgust")
+    for clip, sample in zip(drawn, found.samples, strict=True):
+        known = clip.sample
+        assert (sample.id, sample.speaker, sample.text) == (known.id, known.speaker, known.text)
+        assert (sample.emotion, sample.level) == (known.emotion, known.level)
+        assert sample.video.suffix == ".flv" and sample.votes is None
+        frames = np.stack(list(media.frames_25fps(sample.video)))
+        assert frames.shape == clip.frames.shape
+        assert np.abs(frames.astype(float) - clip.frames).mean() < 6
+        assert media.read_audio(sample.video, sample.audio) == pytest.approx(clip.audio, abs=1e-4)
+
+
+def test_votes_are_shares_of_those_who_saw_and_heard(tmp_path: Path) -> None:
+    for stem in ("1001_DFA_ANG_XX", "1001_DFA_DIS_XX", "1001_DFA_FEA_XX"):
+        put(tmp_path, stem)
+    made(tmp_path / COUNTS).write_text(
+        COUNTS_HEADER
+        + '"100062",6,2,0,0,1,0,"1001_DFA_ANG_XX",9,0.67,"A",54.7\n'
+        + '"200062",9,0,0,0,0,0,"1001_DFA_ANG_XX",9,1,"A",60\n'
+        + '"300062",5,2,0,0,3,0,"1001_DFA_ANG_XX",10,0.5,"A",50\n'
+        + '"300063",0,0,0,0,0,0,"1001_DFA_DIS_XX",0,0,"",0\n'
+    )
+    (tmp_path / WINNERS).write_text(WINNERS_HEADER + '"1","1001_DFA_FEA_XX","A","5","A","5","A","5"\n')
+    found = datasets.read("crema_d", tmp_path)
+    votes = {s.id: s.votes for s in found.samples}
+    assert votes == {
+        "1001_DFA_ANG_XX": {"angry": 0.5, "disgust": 0.2, "neutral": 0.3},
+        "1001_DFA_DIS_XX": None,
+        "1001_DFA_FEA_XX": None,
+    }
+    assert found.notes == (f"{COUNTS}: votes are shares of the raters who saw and heard a clip",)
+
+
+def test_without_counts_the_winner_has_the_vote_and_ties_are_even(tmp_path: Path) -> None:
+    for stem in ("1001_DFA_ANG_XX", "1001_DFA_DIS_XX", "1001_DFA_FEA_XX"):
+        put(tmp_path, stem)
+    made(tmp_path / WINNERS).write_text(
+        WINNERS_HEADER
+        + '"1","1001_DFA_ANG_XX","N","69","N","92","A","64"\n'
+        + '"2","1001_DFA_DIS_XX","A:D","69:2","N","92","A:D:H:N","1:2:3:4"\n'
+    )
+    found = datasets.read("crema_d", tmp_path)
+    assert [s.votes for s in found.samples] == [
+        {"angry": 1.0},
+        {"angry": 0.25, "disgust": 0.25, "happy": 0.25, "neutral": 0.25},
+        None,
+    ]
+    assert "winning emotion only" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (POINTER, "git lfs pull"),
+        (b"a,b\n1,2\n", "not the table that CREMA-D publishes"),
+        (WINNERS_HEADER.encode() + b'"1","1001_DFA_ANG_XX","N","69","N","92","Q","64"\n', "KeyError"),
+        (b"\xff\xfe", "not the table that CREMA-D publishes"),
+    ],
+)
+def test_a_table_that_cannot_be_read_costs_the_votes_only(tmp_path: Path, table: bytes, reason: str) -> None:
+    put(tmp_path, "1001_DFA_ANG_XX")
+    made(tmp_path / WINNERS).write_bytes(table)
+    found = datasets.read("crema_d", tmp_path)
+    assert found.samples[0].votes is None
+    assert reason in found.unusable[WINNERS]
+
+
+def test_the_published_table_of_votes(tmp_path: Path, shared: Path) -> None:
+    put(tmp_path, "1002_TIE_DIS_XX")
+    put(tmp_path, "1001_IEO_HAP_LO")
+    made(tmp_path / WINNERS).write_bytes((shared / "clips" / "cremad_summaryTable.csv").read_bytes())
+    by_id = {s.id: s.votes for s in datasets.read("crema_d", tmp_path).samples}
+    assert by_id == {"1001_IEO_HAP_LO": {"happy": 1.0}, "1002_TIE_DIS_XX": {"disgust": 0.5, "happy": 0.5}}
+    votes, unusable, _ = read_votes(tmp_path)
+    assert len(votes) == 7442 and not unusable
+    assert all(sum(shares.values()) == pytest.approx(1) for shares in votes.values())
 
 
 def test_missing_root_empty_root_and_unknown_reader(tmp_path: Path) -> None:

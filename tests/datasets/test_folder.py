@@ -95,6 +95,11 @@ def test_a_listed_file_that_is_missing_is_reported(tmp_path: Path) -> None:
     assert "gone.mp4 does not exist" in found.unusable["gone"]
 
 
+def test_the_vocabulary_is_what_the_labels_use(tmp_path: Path) -> None:
+    folder(tmp_path, HEADER + "a.mp4,x,sad,,\nb.mp4,x,anger,,\nc.mp4,x,,,\n", "a.mp4", "b.mp4", "c.mp4")
+    assert datasets.read("folder", tmp_path).emotions == ("sad", "angry")
+
+
 def test_without_a_manifest_every_clip_is_found(tmp_path: Path) -> None:
     names = ("z.MP4", "a.avi", "sub/b.mpg", "c.webm", "d.mkv", "e.mov", "f.flv", "g.m4v")
     found = datasets.read("folder", folder(tmp_path, None, *names, ".hidden.mp4", "notes.txt"))

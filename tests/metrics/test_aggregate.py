@@ -8,7 +8,6 @@ import pytest
 from harness.types import Clip, Measurement, Pair, Unscorable
 from metrics.aggregate import (
     accuracy_score,
-    bootstrap_interval,
     deletion_groups,
     mean_score,
     measurement,
@@ -72,31 +71,6 @@ def test_order_of_clips_does_not_matter() -> None:
     values = list(np.random.default_rng(0).normal(size=30))
     clips = measured(values, [f"s{i % 7}" for i in range(30)])
     assert mean_score(clips) == mean_score(clips[::-1])
-
-
-def test_interval_covers_the_mean_at_about_its_nominal_rate() -> None:
-    rng = np.random.default_rng(1)
-    covered = 0
-    for _ in range(200):
-        low, high = bootstrap_interval(rng.normal(size=40), [None] * 40)
-        covered += low <= 0 <= high
-    assert 176 <= covered <= 200
-
-
-def test_clips_of_one_speaker_are_not_independent() -> None:
-    rng = np.random.default_rng(2)
-    speakers = [f"s{i // 10}" for i in range(80)]
-    values = np.repeat(rng.normal(size=8), 10) + 0.01 * rng.normal(size=80)
-    clustered = bootstrap_interval(values, speakers)
-    naive = bootstrap_interval(values, [None] * 80)
-    assert clustered[1] - clustered[0] > 2 * (naive[1] - naive[0])
-
-
-def test_one_unknown_speaker_falls_back_to_clips() -> None:
-    values = np.arange(6.0)
-    assert bootstrap_interval(values, ["a", "a", "a", "b", "b", None]) == bootstrap_interval(
-        values, [None] * 6
-    )
 
 
 def test_one_clip_has_no_interval() -> None:

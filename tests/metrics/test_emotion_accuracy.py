@@ -114,13 +114,13 @@ def test_recall_weighs_emotions_alike() -> None:
 
 
 def test_recalls_interval_is_that_of_speakers() -> None:
-    # Speaker a is always right, b and c never: a resample's recall is the share of a in it, so 0 to 100 %
-    # of three draws, whatever the number of clips; clip by clip the interval would be narrow.
+    # Speaker a is always right, b and c never: three speakers bound nothing, whatever the number of clips;
+    # clip by clip the interval would be narrow.
     speakers = ["a", "b", "c"] * 40
     right = np.array([100.0 * (s == "a") for s in speakers])
     labels = np.repeat([0, 1], 60)
     low, high = recall_interval(right, labels, speakers)
-    assert (low, high) == (0.0, 100.0)
+    assert low < 0 and high > 100
     low, high = recall_interval(right, labels, [None] * 120)
     assert 20 < low < 33 < high < 46
     assert all(np.isnan(recall_interval(right[:1], labels[:1], ["a"])))
