@@ -1,8 +1,5 @@
 """The frozen and the fine-tuned networks that judge generated frames while `cvae` trains."""
 
-from dataclasses import dataclass
-
-import numpy as np
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -12,30 +9,9 @@ from methods.nets.blocks import frozen
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.experts import descend, stored
 from methods.nets.loop import Stateful
-from methods.nets.perceptual import PerceptualLoss, perceptual_loss
+from methods.nets.perceptual import PerceptualLoss, Spot, perceptual_loss
 from methods.nets.sampling import Windows
-from methods.nets.sync_expert import FRAMES, SyncExpert, sync_loss
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where the perceptual loss looks, the same in all windows of a step: some frames, one square."""
-
-    frames: list[int]
-    rows: slice
-    columns: slice
-
-    def of(self, windows: Tensor) -> Tensor:
-        """Return (B * frames, 3, side, side) of (B, T, 3, S, S)."""
-        return windows[:, self.frames, :, self.rows, self.columns].flatten(0, 1)
-
-
-def draw_spot(rng: np.random.Generator, config: Config) -> Spot:
-    """Draw a spot of the configured size."""
-    side = round(config.perceptual_crop * config.image_size)
-    top, left = (int(x) for x in rng.integers(config.image_size - side + 1, size=2))
-    frames = rng.choice(FRAMES, config.perceptual_frames, replace=False).tolist()
-    return Spot(frames, slice(top, top + side), slice(left, left + side))
+from methods.nets.sync_expert import SyncExpert, sync_loss
 
 
 class Critics:

@@ -11,13 +11,14 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from harness.contracts import Training
 from methods.cvae.config import Config
-from methods.cvae.critics import Critics, draw_spot, make_critic, make_expert
+from methods.cvae.critics import Critics, make_critic, make_expert
 from methods.cvae.losses import divergence, reconstruction
 from methods.cvae.network import Generator, Output, composite, latent_shape
 from methods.nets import experts
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.experts import EmotionTask, SyncTask, descend, shared_batch, stored
 from methods.nets.loop import Stateful, build, train
+from methods.nets.perceptual import draw_spot
 from methods.nets.sampling import Draw, Windows, WindowSampler
 from methods.nets.sync_expert import FRAMES, SyncExpert
 
@@ -75,7 +76,7 @@ def fit(config: Config, training: Training) -> Generator:
     schedule = CosineAnnealingLR(optimiser, config.steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
-        spot = draw_spot(rng, config)
+        spot = draw_spot(rng, FRAMES, config.perceptual_frames, config.image_size, config.perceptual_crop)
         noise = latent_noise(rng, config, draw, training)
         windows = sampler.draw(rng, training.rank, training.world).to(training.device)
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))

@@ -17,12 +17,13 @@ from torch import Tensor
 from harness.audio import mel_spectrogram, mel_windows, windows_of
 from harness.contracts import TrainingData
 from harness.faces import eye_centres
-from harness.prepare import frames_and_sound, load
+from harness.prepare import PreparedClip, frames_and_sound, load
 from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Frames
-from methods.nets.align import aligned
+from methods.nets.align import aligned, moved_upright, upright
 from methods.nets.augment import Colours, apply_colours, draw_colours
 from methods.nets.masks import half_mask, hull_mask
 from methods.nets.source import played
+from methods.nets.wave import Hearing
 
 Mask = Literal["face", "hull", "half"]
 """What is hidden: `faces.full_face_mask`, the landmarks' hull, or the lower half of the picture."""
@@ -36,11 +37,14 @@ class Windows:
     """A batch of windows of T consecutive frames.
 
     target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face.
-    reference: (B, T, 3, S, S), one picture or T frames of the speaker, moved to each frame's eyes.
+    reference: (B, T, 3, S, S), one picture or T frames of the speaker, moved to each frame's eyes;
+    (B, 1, 3, S, S) upright.
     seen: (B, T, 3, S, S), frames of the source clip whose upper half a method sees in the target's place;
     (B, 0, 3, S, S) where it sees the target's own.
     mel: (B, T, 1, 80, 16), one window a frame. speech: (B, 1, 80, 16), the mel of the whole window.
-    emotion: (B,) index into the method's emotions.
+    emotion: (B,) index into the method's emotions, 0 where it looks at none.
+    wave: (B, N) raw samples as `Draw.hearing` says, (B, 0) without it.
+    mouth: (B, T, 2) pixels, the mean of the mouth's landmarks 48-67 in `target`, x then y.
     """
 
     target: Tensor
@@ -50,6 +54,8 @@ class Windows:
     mel: Tensor
     speech: Tensor
     emotion: Tensor
+    wave: Tensor
+    mouth: Tensor
 
     def to(self, device: str) -> "Windows":
         """Return the same batch on `device`."""
@@ -61,7 +67,8 @@ class Draw:
     """A global batch: `clips` picks, `per_clip` different windows of `length` frames from each.
 
     augment: probability that a window's colours are changed (`augment.draw_colours`). references: whether
-    reference pictures are wanted; they are empty, (B, 0, 3, S, S), otherwise.
+    reference pictures are wanted; they are empty, (B, 0, 3, S, S), otherwise. upright: whether every picture
+    is moved so that its eyes stand at one place (`align.upright`). hearing: what the raw wave is like.
     source: video-to-video, so that references are consecutive frames: of the window's own clip ("own"), or of
     a clip of the same speaker in that emotion.
     """
@@ -71,6 +78,8 @@ class Draw:
     per_clip: int = 1
     augment: float = 0.0
     references: bool = True
+    upright: bool = False
+    hearing: Hearing | None = None
     mask: Mask = "face"
     source: str | None = None
 
@@ -81,6 +90,8 @@ class _Clip:
     eyes: NDArray[np.float32]  # (T, 2, 2)
     mask: Tensor  # (T, 1, S, S) bool
     mel: Tensor  # (T + 1, 1, 80, 16): row f starts at frame f - 1
+    wave: Audio  # whole, as the hearing says; empty without one
+    mouth: NDArray[np.float32]  # (T, 2)
 
 
 def generator_mel(audio: Audio, frames: int) -> NDArray[np.float32]:
@@ -98,7 +109,8 @@ def streamed_mel(audio: Audio, frames: int, chunk: int) -> Iterator[NDArray[np.f
 class WindowSampler:
     """Windows of the training split's clips that have sound, one of `emotions`, and frames enough.
 
-    With `Draw.source` in an emotion, only clips count whose speaker has another one in it.
+    No emotions at all: labels are not looked at, and every clip with sound will do. With `Draw.source` in an
+    emotion, only clips count whose speaker has another one in it.
     Raises BadInput when no clip is left or the clips' size is not `size`.
     """
 
@@ -108,8 +120,9 @@ class WindowSampler:
                 f"image_size: {size}, but the clips are prepared at {data.size} px; make them equal"
             )
         self.size, self.plan = size, draw
-        self._load = lru_cache(_CLIPS_IN_MEMORY)(partial(_load_clip, mask=draw.mask))
-        chosen = [s == "train" and e in emotions for s, e in zip(data.splits, data.emotions, strict=True)]
+        self._load = lru_cache(_CLIPS_IN_MEMORY)(partial(_load_clip, plan=draw))
+        labels = zip(data.splits, data.emotions, strict=True)
+        chosen = [split == "train" and (not emotions or e in emotions) for split, e in labels]
         known = {int(i): frames_and_sound(data.clips[i]) for i in np.flatnonzero(chosen)}
         starts = {i: frames - draw.length + 1 for i, (frames, sound) in known.items() if sound}
         kept = [i for i, count in starts.items() if count >= draw.per_clip]
@@ -119,11 +132,12 @@ class WindowSampler:
             source = "" if draw.source in (None, OWN) else f", of a speaker with a clip in {draw.source}"
             raise BadInput(
                 f"data: of {len(data.clips)} clips none is for training, with sound, in "
-                f"{', '.join(emotions)} and at least {draw.length + draw.per_clip - 1} frames long{source}"
+                f"{', '.join(emotions) or 'any emotion'} and at least "
+                f"{draw.length + draw.per_clip - 1} frames long{source}"
             )
         self.paths = [data.clips[i] for i in kept]
         self._starts = [starts[i] for i in kept]
-        self._emotions = [emotions.index(str(data.emotions[i])) for i in kept]
+        self._emotions = [emotions.index(str(data.emotions[i])) if emotions else 0 for i in kept]
         self._companions = [[data.clips[k] for k in companions[i]] for i in kept]
 
     def draw(self, rng: np.random.Generator, rank: int = 0, world: int = 1) -> Windows:
@@ -137,27 +151,22 @@ class WindowSampler:
         clips = rng.integers(len(self.paths), size=plan.clips)
         starts = [rng.choice(self._starts[c], plan.per_clip, replace=False) for c in clips]
         others = [self._companions[c][int(rng.integers(len(self._companions[c])))] for c in clips]
-        moments = rng.random((2, plan.clips))
+        first = rng.random(plan.clips)
+        second = first if plan.source is None else rng.random(plan.clips)
         colours = draw_colours(rng, plan.clips * plan.per_clip, self.size, plan.augment)
         mine = range(rank, plan.clips, world)
         windows = [
-            self._window(int(clips[i]), int(s), others[i], moments[:, i]) for i in mine for s in starts[i]
+            self._window(int(clips[i]), int(s), others[i], (first[i], second[i]))
+            for i in mine
+            for s in starts[i]
         ]
         batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
         owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)
         return _coloured(batch, colours.of(owned))
 
-    def _window(self, clip: int, start: int, other: Path, moments: NDArray[np.float64]) -> Windows:
-        own, source, plan = self._load(self.paths[clip]), self._load(other), self.plan
-        frames = slice(start, start + plan.length)
-        reference, seen = own.frames[:0], own.frames[:0]
-        if plan.references and plan.source is None:
-            at = int(moments[0] * len(source.frames))
-            reference = aligned(source.frames[at], source.eyes[at], own.eyes[frames])
-        elif plan.references:
-            reference = _followed(source, moments[0], own.eyes[frames])
-            if plan.source != OWN and plan.mask == "half":
-                seen = _followed(source, moments[1], own.eyes[frames])
+    def _window(self, clip: int, start: int, other: Path, moments: tuple[float, float]) -> Windows:
+        own, frames = self._load(self.paths[clip]), slice(start, start + self.plan.length)
+        reference, seen = self._shown(own, self._load(other), own.eyes[frames], moments)
         return Windows(
             target=_channels_first(own.frames[frames]),
             mask=own.mask[frames],
@@ -166,21 +175,52 @@ class WindowSampler:
             mel=own.mel[frames],
             speech=own.mel[start + 1],
             emotion=torch.tensor(self._emotions[clip]),
+            wave=torch.from_numpy(self._heard(own.wave, start)),
+            mouth=torch.from_numpy(own.mouth[frames]),
         )
 
+    def _shown(
+        self, own: _Clip, source: _Clip, eyes: NDArray[np.float32], moments: tuple[float, float]
+    ) -> tuple[Frames, Frames]:
+        """Return the references, and what is seen of a source, of frames with these eyes."""
+        plan, nothing = self.plan, own.frames[:0]
+        if not plan.references:
+            return nothing, nothing
+        if plan.source is None:
+            at = int(moments[0] * len(source.frames))
+            picture = source.frames[at : at + 1]  # upright as it was loaded
+            return picture if plan.upright else aligned(picture[0], source.eyes[at], eyes), nothing
+        edited = plan.source != OWN and plan.mask == "half"
+        reference = _followed(source, moments[0], eyes)
+        return reference, _followed(source, moments[1], eyes) if edited else nothing
 
-def _load_clip(path: Path, mask: Mask) -> _Clip:
+    def _heard(self, wave: Audio, start: int) -> Audio:
+        hearing = self.plan.hearing
+        return wave if hearing is None else hearing.part(wave, start, self.plan.length)
+
+
+def _load_clip(path: Path, plan: Draw) -> _Clip:
     clip = load(path)
     if clip.audio is None:
         raise BadInput(f"{path}: has no sound; delete it and run again")
     mel = generator_mel(clip.audio, len(clip.frames) + 1)
     eyes = eye_centres(clip.landmarks)
-    hidden = clip.mask
+    frames, size = clip.frames, clip.frames.shape[1]
+    mask = _hidden(clip, plan.mask)
+    mouth = clip.landmarks[:, 48:].mean(axis=1)
+    if plan.upright:
+        mouth = moved_upright(mouth, eyes, size)
+        mask = upright(np.repeat(mask[..., None], 3, 3).astype(np.uint8), eyes)[..., 0].astype(bool)
+        frames = upright(frames, eyes)
+    wave = np.zeros(0, np.float32) if plan.hearing is None else plan.hearing.prepared(clip.audio)
+    windows, hidden = torch.from_numpy(mel)[:, None], torch.from_numpy(mask)[:, None]
+    return _Clip(frames, eyes, hidden, windows, wave, mouth)
+
+
+def _hidden(clip: PreparedClip, mask: Mask) -> NDArray[np.bool_]:
     if mask == "hull":
-        hidden = hull_mask(clip.landmarks, clip.frames.shape[1])
-    elif mask == "half":
-        hidden = half_mask(len(clip.frames), clip.frames.shape[1])
-    return _Clip(clip.frames, eyes, torch.from_numpy(hidden)[:, None], torch.from_numpy(mel)[:, None])
+        return hull_mask(clip.landmarks, clip.frames.shape[1])
+    return half_mask(len(clip.frames), clip.frames.shape[1]) if mask == "half" else clip.mask
 
 
 def _followed(source: _Clip, moment: float, eyes: NDArray[np.float32]) -> Frames:

@@ -29,6 +29,8 @@ def test_shapes(corpus: TrainingData) -> None:
         (6, 5, 1, 80, 16),
         (6, 1, 80, 16),
         (6,),
+        (6, 0),
+        (6, 5, 2),
     ]
 
 
