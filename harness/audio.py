@@ -41,6 +41,20 @@ def _mel_block(frames: Float64) -> Float32:
     return np.clip(8 * (decibel + 100) / 100 - 4, -4, 4).astype(np.float32)
 
 
+def mel_slice(audio: Audio, first: int, steps: int) -> Float32:
+    """Return (80, steps): `mel_spectrogram`'s steps from `first` on, without making the others.
+
+    Silence stands past the end.
+    """
+    # A step reaches two hops to each side, and pre-emphasis one sample more.
+    begin = max(0, first - 3)
+    end = min(first + steps, 1 + len(audio) // _HOP)
+    if end <= first:
+        return np.full((MEL_BANDS, steps), -4.0, np.float32)
+    mel = mel_spectrogram(audio[begin * _HOP : (end + 3) * _HOP])[:, first - begin : end - begin]
+    return np.pad(mel, ((0, 0), (0, steps - mel.shape[1])), constant_values=-4.0)
+
+
 def mel_windows(audio: Audio, frames: int) -> Float32:
     """Return (frames, 80, 16): the 200 ms of mel that starts at each video frame, silence past the end."""
     return windows_of(mel_spectrogram(audio), np.arange(frames))

@@ -73,6 +73,22 @@ class Data(Strict):
     reference: Reference = "neutral"
     test_clips: int | None = Field(None, ge=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_prepared(cls, values: Any) -> Any:
+        """Take size and face policy from shards that are prepared already; neither can be chosen again."""
+        if not isinstance(values, dict) or values.get("reader") != "prepared" or not values.get("root"):
+            return values
+        from harness.datasets.prepared import about  # the table's library is slow to import
+
+        root = Path(values["root"])
+        known = about(root)
+        made = {"size": known["size"], "faces": known["faces"]["name"]}
+        for key, value in made.items():
+            if values.get(key, value) != value:
+                raise ValueError(f"{key}: {values[key]}, but {root} is prepared with {key}: {value}")
+        return {**values, **made}
+
 
 class Range(Strict):
     """An interval to draw a value from, evenly or on a logarithmic scale."""

@@ -20,6 +20,7 @@ from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import Policy, mediapipe_detector
 from harness.fit import FitSpec, run_fit, run_stage
+from harness.jobs import writing
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
@@ -53,17 +54,18 @@ class Prepare:
         detector = partial(mediapipe_detector, self.policy, self.weights)
         if self.policy.crops:
             self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
-        code = code_version("harness.media", "harness.faces", "harness.prepare")
+        code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
-            files = [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
-            inputs = [[file_digest(p) for p in files], asdict(self.policy), self.size, code]
-            path = self.store.path("prepared", inputs, ".npz")
+            files = [file_digest(p) for p in prepare.source_files(sample)]
+            inputs = [sample.id, files, sample.cut, sample.box, asdict(self.policy), self.size, code]
+            path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
-                prepare.save(private, prepare.prepare(sample, self.policy, self.size, detector))
+                prepare.write(private, sample, self.policy, self.size, detector)
 
-            return self.store.make(path, build)
+            with writing(self.store.root):
+                return self.store.make(path, build)
 
         return one
 

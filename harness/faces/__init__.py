@@ -17,19 +17,23 @@ from harness.faces.cropping import (
     take,
 )
 from harness.faces.detectors import (
+    FILES,
     MESH_TO_68,
     Detector,
     Landmarks,
     OpenDetector,
     mediapipe_detector,
+    open_detector,
 )
 from harness.faces.geometry import EYES, NOSE_BASE, eye_centres, eye_frame, rescaled
-from harness.faces.masks import full_face_mask, hull_mask, lower_half_mask
+from harness.faces.masks import full_face_mask, full_face_masks, hull_mask, lower_half_mask
 from harness.faces.policies import POLICIES, Policy, policy
+from harness.faces.pose import head_pose
 from harness.faces.tracking import Track, cut, largest, look, nearest, track
 
 __all__ = [
     "EYES",
+    "FILES",
     "MESH_TO_68",
     "NOSE_BASE",
     "POLICIES",
@@ -47,12 +51,15 @@ __all__ = [
     "eye_centres",
     "eye_frame",
     "full_face_mask",
+    "full_face_masks",
+    "head_pose",
     "hull_mask",
     "largest",
     "look",
     "lower_half_mask",
     "mediapipe_detector",
     "nearest",
+    "open_detector",
     "policy",
     "rescaled",
     "resized",

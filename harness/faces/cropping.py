@@ -28,6 +28,10 @@ Box = NDArray[np.float64]
 """Left, top and side of a square in pixels."""
 
 
+Bounds = tuple[int, int, int, int]
+"""Left, top, width and height, in pixels: a part of a picture."""
+
+
 class Source(Protocol):
     """What faces need of a picture: `media.Picture` has it."""
 
@@ -50,46 +54,50 @@ class Region:
     """A part of a picture, shrunk by a whole number.
 
     image: (h, w, 3) uint8. left, top: of its first pixel in the whole picture. shrink: picture pixels by
-    pixel of the image. size: the whole picture's width and height.
+    pixel of the image. bounds: what of the picture there is to be seen.
     """
 
     image: NDArray[np.uint8]
     left: int
     top: int
     shrink: int
-    size: tuple[int, int]
+    bounds: Bounds
 
     def outward(self, landmarks: Landmarks) -> Landmarks:
         """Return the whole picture's pixels for pixels of the image."""
         return rescaled(landmarks, self.shrink) + np.array([self.left, self.top], np.float32)
 
     def covers(self, box: Box) -> bool:
-        """Whether a crop of `box` finds all its pixels here, or the picture's edge."""
+        """Whether a crop of `box` finds all its pixels here, or the edge of what there is to be seen."""
         rim = _RIM * self.shrink
-        for first, start, length, whole in zip(
-            box[:2], (self.left, self.top), self.image.shape[1::-1], self.size, strict=True
-        ):
-            end = start + length * self.shrink
-            if start > max(0, first - rim) or end < min(whole - self.shrink + 1, first + box[2] + rim):
+        for axis, start in enumerate((self.left, self.top)):
+            low, high = self.bounds[axis], self.bounds[axis] + self.bounds[axis + 2]
+            end = start + self.image.shape[1 - axis] * self.shrink
+            first, last = float(box[axis]) - rim, float(box[axis] + box[2]) + rim
+            # Less than `shrink` pixels at an edge make no pixel of the image.
+            if start > max(low + 2 * self.shrink - 1, first) or end < min(high - self.shrink + 1, last):
                 return False
         return True
 
 
-def take(picture: Source, box: Box, shrink: int) -> Region:
-    """Return a picture's region that covers what of `box` is in it, or the edge that is nearest to it."""
+def take(picture: Source, box: Box, shrink: int, bounds: Bounds | None = None) -> Region:
+    """Return a picture's region that covers what of `box` is in its bounds, or else the nearest edge."""
+    bounds = bounds or (0, 0, *picture.size)
     step = 2 * shrink  # colours are stored for every other pixel
     starts, lengths = [], []
-    for first, whole in zip(box[:2], picture.size, strict=True):
-        wanted = math.floor(first - _RIM * shrink)
-        start = min(max(0, wanted), max(0, whole - shrink)) // step * step
-        end = min(whole, math.ceil((first + box[2] + _RIM * shrink) / step) * step)
+    for axis in (0, 1):
+        low, high = bounds[axis], bounds[axis] + bounds[axis + 2]
+        first, last = float(box[axis]) - _RIM * shrink, float(box[axis] + box[2]) + _RIM * shrink
+        lowest, highest = -(-low // step) * step, (high - shrink) // step * step
+        start = int(np.clip(math.floor(first / step) * step, lowest, max(lowest, highest)))
+        end = min(high, math.ceil(last / step) * step)
         starts.append(start)
         lengths.append(max(shrink, (end - start) // shrink * shrink))
     image = picture.region(starts[0], starts[1], lengths[0], lengths[1])
     if shrink > 1:
         small = (lengths[0] // shrink, lengths[1] // shrink)
         image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-    return Region(image, starts[0], starts[1], shrink, picture.size)
+    return Region(image, starts[0], starts[1], shrink, bounds)
 
 
 def face_boxes(landmarks: Landmarks, chosen: Policy) -> NDArray[np.float64]:

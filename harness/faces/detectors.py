@@ -23,6 +23,9 @@ Detector = Callable[[NDArray[np.uint8]], list[Landmarks]]
 OpenDetector = Callable[[], AbstractContextManager[Detector]]
 """Opens a detector for one clip and closes it again."""
 
+FILES = {"mediapipe": "face-landmarker", "embedded": "embedded-face-detector"}
+"""What each detector's file is called in `harness.weights_table`."""
+
 # The vertices of MediaPipe's 478-point mesh nearest to the points of iBUG-68: jaw line, brows, nose
 # bridge and base, eyes, outer and inner lips, as commonly used (PeizhiYan/Mediapipe_2_Dlib_Landmarks).
 MESH_TO_68 = (
@@ -35,6 +38,15 @@ MESH_TO_68 = (
 )
 
 
+def open_detector(chosen: Policy, weights: Weights) -> AbstractContextManager[Detector]:
+    """Open the policy's detector for one clip; BadInput when its file is missing or another."""
+    if chosen.detector == "embedded":
+        from harness.faces.embedded import embedded_detector  # needs torch, which takes seconds to import
+
+        return embedded_detector(chosen, weights)
+    return mediapipe_detector(chosen, weights)
+
+
 @contextmanager
 def mediapipe_detector(chosen: Policy, weights: Weights) -> Iterator[Detector]:
     """Open MediaPipe FaceLandmarker with the reference file, in 50 ms; BadInput when the file is missing.
@@ -45,7 +57,7 @@ def mediapipe_detector(chosen: Policy, weights: Weights) -> Iterator[Detector]:
     from mediapipe.tasks.python import BaseOptions, vision
 
     options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(weights.path("face-landmarker"))),
+        base_options=BaseOptions(model_asset_path=str(weights.path(FILES["mediapipe"]))),
         num_faces=chosen.most_faces,
     )
 

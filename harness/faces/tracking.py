@@ -17,16 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.faces.cropping import Box, Region, Source, crop_boxes, crop_region, face_boxes, take
+from harness.faces.cropping import Bounds, Box, Region, Source, crop_boxes, crop_region, face_boxes, take
 from harness.faces.detectors import Detector, Landmarks
 from harness.faces.geometry import rescaled
 from harness.faces.policies import Policy
 from harness.types import BadInput
 
 KEPT_BYTES = 400_000_000
-
-Within = tuple[int, int, int, int]
-"""Left, top, width and height, in pixels, of the part of a picture in which faces are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,8 @@ class Track:
 
     landmarks: (T, 68, 2) pixels of the whole picture. boxes: (T, 3) left, top and side of the crops in it.
     found: (T,) bool, False where the landmarks are bridged. shrink: by how much regions are shrunk before
-    they are cropped. kept: the region of each picture, None where they would not fit in memory.
+    they are cropped. within: the part of the pictures that is used, None for all. kept: the region of each
+    picture, None where they would not fit in memory.
     """
 
     landmarks: Landmarks
@@ -43,6 +41,7 @@ class Track:
     found: NDArray[np.bool_]
     size: int
     shrink: int
+    within: Bounds | None
     kept: tuple[Region, ...] | None
 
     def inside(self) -> Landmarks:
@@ -57,9 +56,9 @@ def look(
     chosen: Policy,
     where: Path,
     size: int,
-    within: Within | None = None,
+    within: Bounds | None = None,
 ) -> Track:
-    """Follow one face through a clip. `within`: the corpus's own box, outside of which no face is looked for.
+    """Follow one face through a clip. `within`: the corpus's own box; what lies beyond it is never used.
 
     Raises BadInput, naming `where`, without a face, or when it is gone for longer than the policy bridges.
     """
@@ -78,7 +77,7 @@ def look(
     landmarks = _bridged(found, chosen, where)
     boxes = crop_boxes(landmarks, chosen)
     seen = np.array([face is not None for face in found])
-    return Track(landmarks, boxes, seen, size, follower.shrink, keeper.all_of(boxes))
+    return Track(landmarks, boxes, seen, size, follower.shrink, within, keeper.all_of(boxes))
 
 
 def cut(track: Track, pictures: Callable[[], Iterable[Source]]) -> Iterator[NDArray[np.uint8]]:
@@ -88,7 +87,7 @@ def cut(track: Track, pictures: Callable[[], Iterable[Source]]) -> Iterator[NDAr
             yield crop_region(region, box, track.size)
         return
     for picture, box in zip(pictures(), track.boxes, strict=True):
-        yield crop_region(take(picture, box, track.shrink), box, track.size)
+        yield crop_region(take(picture, box, track.shrink, track.within), box, track.size)
 
 
 @dataclass(slots=True)
@@ -98,7 +97,7 @@ class _Follower:
     detect: Detector
     chosen: Policy
     size: int
-    within: Within | None
+    within: Bounds | None
     shrink: int = 0
     last: Landmarks | None = None
     lost: bool = True
@@ -141,7 +140,7 @@ class _Follower:
         box = face_boxes(face[None], self.chosen)[0]
         if not self.shrink:
             self.shrink = max(1, int(box[2] / max(self.size, self.chosen.working_side)))
-        return take(picture, _widened(box, self.chosen.region), self.shrink)
+        return take(picture, _widened(box, self.chosen.region), self.shrink, self.within)
 
 
 def _widened(box: Box, ratio: float) -> Box:

@@ -157,13 +157,20 @@ def _check_follows(picture: Picture, previous: Picture, path: Path) -> None:
 
 def _part(frame: Any, left: int, top: int, width: int, height: int) -> av.VideoFrame:
     """Return a part of a 4:2:0 frame as a frame of its own; all numbers even."""
-    planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
-    half = (slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2))
-    parts = planes[0][top : top + height, left : left + width], planes[1][half], planes[2][half]
-    pixels = np.concatenate([part.ravel() for part in parts]).reshape(height * 3 // 2, width)
-    part = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+    part = av.VideoFrame(width, height, "yuv420p")
+    for step, source, target in zip((1, 2, 2), frame.planes, part.planes, strict=True):
+        rows, columns = (
+            slice(top // step, (top + height) // step),
+            slice(left // step, (left + width) // step),
+        )
+        _pixels(target)[:, : width // step] = _pixels(source)[rows, columns]
     part.colorspace, part.color_range = frame.colorspace, frame.color_range
     return part
+
+
+def _pixels(plane: Any) -> Frame:
+    """Return a plane's own memory, rows with their padding."""
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
 
 
 def _pixel_shape(stream: Any, path: Path) -> Fraction:
