@@ -17,7 +17,7 @@ from torch import Tensor
 from harness.audio import mel_spectrogram, mel_windows, windows_of
 from harness.contracts import TrainingData
 from harness.faces import eye_centres
-from harness.prepare import frames_and_sound, load
+from harness.prepare import PreparedClip, frames_and_sound, load
 from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Frames
 from methods.nets.align import aligned, moved_upright, upright
 from methods.nets.augment import Colours, apply_colours, draw_colours
@@ -37,8 +37,8 @@ class Windows:
     """A batch of windows of T consecutive frames.
 
     target: (B, T, 3, S, S) in [0, 1]. mask: (B, T, 1, S, S) bool, True on the face.
-    reference: (B, T, 3, S, S), one picture or T frames of the speaker, moved to each frame's eyes; upright,
-    (B, 1, 3, S, S).
+    reference: (B, T, 3, S, S), one picture or T frames of the speaker, moved to each frame's eyes;
+    (B, 1, 3, S, S) upright.
     seen: (B, T, 3, S, S), frames of the source clip whose upper half a method sees in the target's place;
     (B, 0, 3, S, S) where it sees the target's own.
     mel: (B, T, 1, 80, 16), one window a frame. speech: (B, 1, 80, 16), the mel of the whole window.
@@ -109,8 +109,8 @@ def streamed_mel(audio: Audio, frames: int, chunk: int) -> Iterator[NDArray[np.f
 class WindowSampler:
     """Windows of the training split's clips that have sound, one of `emotions`, and frames enough.
 
-    No emotions at all: labels are not looked at, and every clip with sound will do.
-    With `Draw.source` in an emotion, only clips count whose speaker has another one in it.
+    No emotions at all: labels are not looked at, and every clip with sound will do. With `Draw.source` in an
+    emotion, only clips count whose speaker has another one in it.
     Raises BadInput when no clip is left or the clips' size is not `size`.
     """
 
@@ -151,29 +151,22 @@ class WindowSampler:
         clips = rng.integers(len(self.paths), size=plan.clips)
         starts = [rng.choice(self._starts[c], plan.per_clip, replace=False) for c in clips]
         others = [self._companions[c][int(rng.integers(len(self._companions[c])))] for c in clips]
-        moments = rng.random((2, plan.clips))
+        first = rng.random(plan.clips)
+        second = first if plan.source is None else rng.random(plan.clips)
         colours = draw_colours(rng, plan.clips * plan.per_clip, self.size, plan.augment)
         mine = range(rank, plan.clips, world)
         windows = [
-            self._window(int(clips[i]), int(s), others[i], moments[:, i]) for i in mine for s in starts[i]
+            self._window(int(clips[i]), int(s), others[i], (first[i], second[i]))
+            for i in mine
+            for s in starts[i]
         ]
         batch = Windows(*(torch.stack([getattr(w, f.name) for w in windows]) for f in fields(Windows)))
         owned = np.repeat(np.arange(plan.clips) % world == rank, plan.per_clip)
         return _coloured(batch, colours.of(owned))
 
-    def _window(self, clip: int, start: int, other: Path, moments: NDArray[np.float64]) -> Windows:
-        own, source, plan = self._load(self.paths[clip]), self._load(other), self.plan
-        frames = slice(start, start + plan.length)
-        reference, seen = own.frames[:0], own.frames[:0]
-        if plan.references and plan.source is None:
-            at = int(moments[0] * len(source.frames))
-            reference = source.frames[at : at + 1]  # upright as it was loaded
-            if not plan.upright:
-                reference = aligned(reference[0], source.eyes[at], own.eyes[frames])
-        elif plan.references:
-            reference = _followed(source, moments[0], own.eyes[frames])
-            if plan.source != OWN and plan.mask == "half":
-                seen = _followed(source, moments[1], own.eyes[frames])
+    def _window(self, clip: int, start: int, other: Path, moments: tuple[float, float]) -> Windows:
+        own, frames = self._load(self.paths[clip]), slice(start, start + self.plan.length)
+        reference, seen = self._shown(own, self._load(other), own.eyes[frames], moments)
         return Windows(
             target=_channels_first(own.frames[frames]),
             mask=own.mask[frames],
@@ -186,6 +179,21 @@ class WindowSampler:
             mouth=torch.from_numpy(own.mouth[frames]),
         )
 
+    def _shown(
+        self, own: _Clip, source: _Clip, eyes: NDArray[np.float32], moments: tuple[float, float]
+    ) -> tuple[Frames, Frames]:
+        """Return the references, and what is seen of a source, of frames with these eyes."""
+        plan, nothing = self.plan, own.frames[:0]
+        if not plan.references:
+            return nothing, nothing
+        if plan.source is None:
+            at = int(moments[0] * len(source.frames))
+            picture = source.frames[at : at + 1]  # upright as it was loaded
+            return picture if plan.upright else aligned(picture[0], source.eyes[at], eyes), nothing
+        edited = plan.source != OWN and plan.mask == "half"
+        reference = _followed(source, moments[0], eyes)
+        return reference, _followed(source, moments[1], eyes) if edited else nothing
+
     def _heard(self, wave: Audio, start: int) -> Audio:
         hearing = self.plan.hearing
         return wave if hearing is None else hearing.part(wave, start, self.plan.length)
@@ -197,19 +205,22 @@ def _load_clip(path: Path, plan: Draw) -> _Clip:
         raise BadInput(f"{path}: has no sound; delete it and run again")
     mel = generator_mel(clip.audio, len(clip.frames) + 1)
     eyes = eye_centres(clip.landmarks)
-    frames, mask = clip.frames, clip.mask
-    if plan.mask == "hull":
-        mask = hull_mask(clip.landmarks, frames.shape[1])
-    elif plan.mask == "half":
-        mask = half_mask(len(frames), frames.shape[1])
+    frames, size = clip.frames, clip.frames.shape[1]
+    mask = _hidden(clip, plan.mask)
     mouth = clip.landmarks[:, 48:].mean(axis=1)
     if plan.upright:
-        mouth = moved_upright(mouth, eyes, frames.shape[1])
+        mouth = moved_upright(mouth, eyes, size)
         mask = upright(np.repeat(mask[..., None], 3, 3).astype(np.uint8), eyes)[..., 0].astype(bool)
         frames = upright(frames, eyes)
     wave = np.zeros(0, np.float32) if plan.hearing is None else plan.hearing.prepared(clip.audio)
     windows, hidden = torch.from_numpy(mel)[:, None], torch.from_numpy(mask)[:, None]
     return _Clip(frames, eyes, hidden, windows, wave, mouth)
+
+
+def _hidden(clip: PreparedClip, mask: Mask) -> NDArray[np.bool_]:
+    if mask == "hull":
+        return hull_mask(clip.landmarks, clip.frames.shape[1])
+    return half_mask(len(clip.frames), clip.frames.shape[1]) if mask == "half" else clip.mask
 
 
 def _followed(source: _Clip, moment: float, eyes: NDArray[np.float32]) -> Frames:

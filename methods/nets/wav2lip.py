@@ -53,50 +53,62 @@ class Up(nn.Module):
         return nn.functional.relu(self.norm(self.conv(x)))
 
 
+def _at_most(channels: int, most: int | None) -> int:
+    return channels if most is None else min(channels, most)
+
+
 def residuals(channels: int, count: int) -> list[nn.Module]:
     """Return `count` residual 3x3 convolutions."""
     return [Conv(channels, channels, residual=True) for _ in range(count)]
 
 
-def speech_encoder(width: int, last_residuals: int) -> nn.Sequential:
+def speech_encoder(width: int, last_residuals: int, most: int | None = None) -> nn.Sequential:
     """Return (N, 1, 80, 16) mel to (N, 16 * width, 1, 1): 32-64-128-256-512 at width 32.
 
     last_residuals: residual convolutions at 256 channels, 1 in the generator, 2 in the sync expert.
+    most: no layer is wider.
     """
+    a, b, c, d, e = (_at_most(width * 2**i, most) for i in range(5))
     return nn.Sequential(
-        Conv(1, width),
-        *residuals(width, 2),
-        Conv(width, 2 * width, stride=(3, 1)),
-        *residuals(2 * width, 2),
-        Conv(2 * width, 4 * width, stride=3),
-        *residuals(4 * width, 2),
-        Conv(4 * width, 8 * width, stride=(3, 2)),
-        *residuals(8 * width, last_residuals),
-        Conv(8 * width, 16 * width, padding=0),
-        Conv(16 * width, 16 * width, 1, padding=0),
+        Conv(1, a),
+        *residuals(a, 2),
+        Conv(a, b, stride=(3, 1)),
+        *residuals(b, 2),
+        Conv(b, c, stride=3),
+        *residuals(c, 2),
+        Conv(c, d, stride=(3, 2)),
+        *residuals(d, last_residuals),
+        Conv(d, e, padding=0),
+        Conv(e, e, 1, padding=0),
     )
 
 
 class Wav2Lip(nn.Module):
-    """Paints (N, 3, S, S) frames from [masked | reference] pictures and a mel window each."""
+    """Paints (N, 3, S, S) frames from [masked | reference] pictures and a mel window each.
 
-    def __init__(self, width: int, size: int) -> None:
+    width: channels at full size, 16 in the public definition; most: no layer is wider than this.
+    """
+
+    def __init__(self, width: int, size: int, most: int | None = None) -> None:
         super().__init__()
-        w, innermost = width, size // 32
-        channels = [w, 2 * w, 4 * w, 8 * w, 16 * w, 32 * w]
-        self.speech = speech_encoder(2 * w, 1)
-        stages: list[nn.Module] = [Conv(6, w, 7, padding=3)]
+        innermost = size // 32
+        channels = [_at_most(width * 2**i, most) for i in range(6)]
+        deep = channels[-1]
+        self.speech = speech_encoder(2 * width, 1, most)
+        stages: list[nn.Module] = [Conv(6, width, 7, padding=3)]
         for inputs, outputs, count in zip(channels, channels[1:], (2, 3, 2, 2, 1), strict=False):
             stages.append(nn.Sequential(Conv(inputs, outputs, stride=2), *residuals(outputs, count)))
-        last = nn.Sequential(Conv(32 * w, 32 * w, innermost, padding=0), Conv(32 * w, 32 * w, 1, padding=0))
+        last = nn.Sequential(Conv(deep, deep, innermost, padding=0), Conv(deep, deep, 1, padding=0))
         self.face = nn.ModuleList([*stages, last])
-        first = nn.Sequential(Up(64 * w, 32 * w, innermost), *residuals(32 * w, 1))
-        rungs = [nn.Sequential(Conv(32 * w, 32 * w, 1, padding=0)), first]
-        joined = (64 * w, 48 * w, 32 * w, 20 * w, 10 * w)  # what came up and the skip beside it
-        for inputs, outputs in zip(joined, (32 * w, 24 * w, 16 * w, 8 * w, 4 * w), strict=True):
-            rungs.append(nn.Sequential(Up(inputs, outputs), *residuals(outputs, 2)))
+        first = nn.Sequential(Up(2 * deep, deep, innermost), *residuals(deep, 1))
+        rungs = [nn.Sequential(Conv(deep, deep, 1, padding=0)), first]
+        painted = deep
+        for share, skip in zip((32, 24, 16, 8, 4), reversed(channels[1:]), strict=True):
+            outputs = _at_most(share * width, most)
+            rungs.append(nn.Sequential(Up(painted + skip, outputs), *residuals(outputs, 2)))
+            painted = outputs
         self.paint = nn.ModuleList(rungs)
-        self.output = nn.Sequential(Conv(5 * w, 2 * w), nn.Conv2d(2 * w, 3, 1))
+        self.output = nn.Sequential(Conv(painted + width, 2 * width), nn.Conv2d(2 * width, 3, 1))
 
     def forward(self, pictures: Tensor, mel: Tensor) -> Tensor:
         """Return (N, 3, S, S) in [0, 1]. pictures: (N, 6, S, S) in [0, 1]; mel: (N, 1, 80, 16) in [-4, 4]."""
