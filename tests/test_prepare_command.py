@@ -287,3 +287,30 @@ def test_another_size_than_the_shards_is_refused(made: Path, tmp_path: Path) -> 
 def _never() -> Iterator[None]:
     raise AssertionError("a detector was opened")
     yield
+
+
+LONG = """
+import resource, sys
+from pathlib import Path
+from harness import prepare
+from harness.faces import POLICIES
+from harness.types import Sample
+folder = Path(sys.argv[1])
+sample = Sample("long", folder / "long.mp4", None, None, None, truth=folder / "long.npz")
+prepare.write(folder / "long.tar", sample, POLICIES["none"], 256, None)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_half_an_hour_is_prepared_in_flat_memory(tmp_path: Path) -> None:
+    count = 30 * 60 * 25
+    stills = np.random.default_rng(0).integers(0, 256, (25, 64, 64, 3), np.uint8)
+    film = np.broadcast_to(stills[:, None], (25, 1800, 64, 64, 3)).reshape(count, 64, 64, 3)
+    media.encode(tmp_path / "long.mp4", film, np.zeros(count * 640, np.float32), crf=40)
+    face = np.random.default_rng(1).uniform(16, 48, (68, 2)).astype(np.float32)
+    np.savez(tmp_path / "long.npz", landmarks=np.broadcast_to(face, (count, 68, 2)))
+    command = [sys.executable, "-c", LONG, str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(told) < 1000, f"{told} MB"
+    assert prepare.frames_and_sound(tmp_path / "long.tar") == (count, True)
