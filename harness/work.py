@@ -18,7 +18,7 @@ from harness import catalog, config, media, prepare
 from harness.contracts import Method
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
-from harness.faces import Policy, mediapipe_detector
+from harness.faces import FILES, Policy, open_detector
 from harness.fit import FitSpec, run_fit, run_stage
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
@@ -50,9 +50,10 @@ class Prepare:
     def open(self) -> Callable[[Sample], Path]:
         """See Job."""
         cv2.setNumThreads(1)
-        detector = partial(mediapipe_detector, self.policy, self.weights)
+        detector = partial(open_detector, self.policy, self.weights)
         if self.policy.crops:
-            self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
+            # A missing detector file is one error, not one a clip.
+            self.weights.path(FILES[self.policy.detector])
         code = code_version("harness.media", "harness.faces", "harness.prepare")
 
         def one(sample: Sample) -> Path:

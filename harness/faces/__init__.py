@@ -21,13 +21,13 @@ from harness.faces.detectors import (
     MESH_TO_68,
     Detector,
     Landmarks,
+    NearDetector,
     OpenDetector,
-    mediapipe_detector,
     open_detector,
 )
 from harness.faces.geometry import EYES, NOSE_BASE, eye_centres, eye_frame, rescaled
 from harness.faces.masks import full_face_mask, full_face_masks, hull_mask, lower_half_mask
-from harness.faces.policies import POLICIES, Policy, policy
+from harness.faces.policies import POLICIES, Policy, PolicyName, policy
 from harness.faces.pose import head_pose
 from harness.faces.tracking import Track, cut, largest, look, nearest, track
 
@@ -39,8 +39,10 @@ __all__ = [
     "POLICIES",
     "Detector",
     "Landmarks",
+    "NearDetector",
     "OpenDetector",
     "Policy",
+    "PolicyName",
     "Region",
     "Source",
     "Track",
@@ -57,7 +59,6 @@ __all__ = [
     "largest",
     "look",
     "lower_half_mask",
-    "mediapipe_detector",
     "nearest",
     "open_detector",
     "policy",

@@ -16,6 +16,8 @@ from typing import Literal
 
 from harness.types import BadInput
 
+PolicyName = Literal["none", "face-v1", "face-v1-embedded"]
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
