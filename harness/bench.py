@@ -1,6 +1,7 @@
-"""The project's performance tables, for anyone to run: `python -m harness.bench metrics [NAME ...]`.
+"""The project's performance tables, for anyone to run: `python -m harness.bench metrics | data`.
 
-`metrics` compares each metric with its public peer (metrics/bench). Nothing is imported before the libraries
+`metrics` compares each metric with its public peer (metrics/bench); `data` measures the training loader on
+prepared shards beside reading H.264 at random access (`bench_data`). Nothing is imported before the libraries
 that read their number of threads when they are loaded are told: one.
 """
 
@@ -8,7 +9,7 @@ import os
 import sys
 from importlib import import_module
 
-TABLES = {"metrics": "metrics.bench.table"}
+TABLES = {"metrics": "metrics.bench.table", "data": "harness.bench_data"}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from harness import catalog
 from harness.contracts import LSEProtocol
 from harness.faces.policies import PolicyName
+from harness.protocol import Reference
 from harness.types import BadInput
 
 M = TypeVar("M", bound=BaseModel)
@@ -70,8 +71,24 @@ class Data(Strict):
     size: int = Field(64, ge=32, le=512, multiple_of=2)
     faces: PolicyName = "none"
     split: SplitFractions = SplitFractions()
-    reference: Literal["neutral", "same_clip"] = "neutral"
+    reference: Reference = "neutral"
     test_clips: int | None = Field(None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_prepared(cls, values: Any) -> Any:
+        """Take size and face policy from shards that are prepared already; neither can be chosen again."""
+        if not isinstance(values, dict) or values.get("reader") != "prepared" or not values.get("root"):
+            return values
+        from harness.datasets.prepared import about  # the table's library is slow to import
+
+        root = Path(values["root"])
+        known = about(root)
+        made = {"size": known["size"], "faces": known["faces"]["name"]}
+        for key, value in made.items():
+            if values.get(key, value) != value:
+                raise ValueError(f"{key}: {values[key]}, but {root} is prepared with {key}: {value}")
+        return {**values, **made}
 
 
 class Range(Strict):

@@ -1,6 +1,6 @@
 """A corpus made ready: drawn if it is the embedded one, read, split, and every clip prepared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +56,7 @@ def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights
     root = data.root or draw(pool, data, store)
     found = datasets.read(data.reader, root)
     samples, split_hash = splits.assign(found.samples, data.split, seed)
-    job = Prepare(policy(data.faces), data.size, store, weights)
-    outcomes = pool.map(job, samples, f"{data.reader}: preparing clips")
-    files = {s.id: o.value for s, o in zip(samples, outcomes, strict=True) if o.value is not None}
-    reasons = {s.id: o.reason for s, o in zip(samples, outcomes, strict=True) if o.reason is not None}
+    files, reasons = _prepared(pool, data, samples, store, weights)
     unusable = {**found.unusable, **reasons}
     if not files:
         name, reason = next(iter(unusable.items()), ("no clip", "nothing was found"))
@@ -76,6 +73,18 @@ def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights
         population=found.population,
         size=data.size,
     )
+
+
+def _prepared(
+    pool: Executor, data: Data, samples: Sequence[Sample], store: Store, weights: Weights
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return the prepared clips' files by id, and why others have none."""
+    if data.reader == "prepared":
+        return {s.id: s.video for s in samples}, {}
+    job = Prepare(policy(data.faces), data.size, store, weights)
+    outcomes = pool.map(job, samples, f"{data.reader}: preparing clips")
+    files = {s.id: o.value for s, o in zip(samples, outcomes, strict=True) if o.value is not None}
+    return files, {s.id: o.reason for s, o in zip(samples, outcomes, strict=True) if o.reason is not None}
 
 
 def draw(pool: Executor, data: Data, store: Store) -> Path:

@@ -1,17 +1,25 @@
-"""Make and split data sets: `python -m harness.data synth | split`. Arguments only."""
+"""Make, split, inspect and prepare data sets: `python -m harness.data synth | split | inspect | prepare`.
+
+Arguments only.
+
+Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
+2 bad input.
+"""
 
 import argparse
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pydantic import ValidationError
 
 from harness.datasets import READERS
+from harness.faces import POLICIES
 from harness.types import BadInput
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code: 2 and one line on bad input."""
+    """Run one command; return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -54,8 +62,73 @@ def _split(options: argparse.Namespace) -> int:
     return 0
 
 
+def _inspect(options: argparse.Namespace) -> int:
+    from harness import datasets
+    from harness.config import SplitFractions
+    from harness.datasets import splits
+    from harness.inspection import Inspection, inspect
+    from harness.progress import Progress
+    from harness.record import full_command
+    from harness.weights import Weights
+
+    command = " ".join(full_command("harness.data"))
+    found = datasets.read(options.name, options.root.absolute())
+    beside = options.root.absolute().parent / "weights"
+    weights = Weights(options.weights or (beside if beside.is_dir() else None))
+    fractions = SplitFractions.model_validate(options.split or {})
+    asked = Inspection(options.name, options.root.absolute(), options.seed, fractions, weights, command)
+    if options.split:
+        splits.assign(found.samples, fractions, options.seed)
+    out = _writable(options.out or Path("reports/runs") / f"inspect-{options.name.replace(':', '-')}")
+    # Ray is slow to import, and a typing error should be told at once.
+    from harness.execute import actor_pool, cluster
+    from reports.corpus import write_page
+    from reports.corpus_words import summary
+
+    progress = Progress()
+    with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+        record = inspect(pool, asked, found, out)
+    write_page(out)
+    print(summary(record))
+    progress.say(f"report: {out / 'inspect.html'}")
+    return 1 if record["unusable"] and not options.allow_unusable else 0
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from harness.prepared.command import Asked, Preparation, summary
+    from harness.progress import Progress
+    from harness.weights import Weights
+
+    root = options.root.absolute()
+    beside = root.parent / "weights"
+    weights = Weights(options.weights or (beside if beside.is_dir() else None))
+    preparation = Preparation(
+        Asked(options.name, root, options.out, options.size, options.faces, weights, options.resume)
+    )
+    progress = Progress()
+    rows = preparation.rows
+    if rows is not None:
+        progress.say(f"{options.out}: prepared already, nothing to do")
+        preparation.tidy()
+    else:
+        # Ray is slow to import, and a typing error should be told at once.
+        from harness.execute import actor_pool, cluster
+
+        with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+            rows = preparation.run(pool)
+    unusable = [row for row in rows if row.reason is not None]
+    for row in unusable:
+        progress.say(f"unusable: {row.id}: {row.reason}")
+    print(summary(options.out, rows))
+    return 1 if unusable and not options.allow_unusable else 0
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m harness.data", description="Make and split data sets.")
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     synth = commands.add_parser("synth", help="make the embedded corpus: drawn speakers, CREMA-D's layout")
     synth.set_defaults(run=_synth)
@@ -73,7 +146,50 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--seed", type=int, default=1, metavar="K", help="(default 1)")
     for part, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
         split.add_argument(f"--{part}", type=float, default=share, metavar="X", help=f"(default {share})")
+    look = commands.add_parser("inspect", help="count a corpus, find its unusable files, show its faces")
+    look.set_defaults(run=_inspect)
+    look.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    look.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    look.add_argument("--out", type=Path, metavar="DIR", help="(default reports/runs/inspect-NAME)")
+    look.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
+    look.add_argument("--split", type=Path, metavar="FILE", help="a split file (drawn from the seed)")
+    look.add_argument("--seed", type=int, default=1, metavar="K", help="of the faces and the split (1)")
+    look.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
+    look.add_argument("--allow-unusable", action="store_true", help="exit with 0 all the same")
+    crop = commands.add_parser("prepare", help="crop a corpus once, into WebDataset shards with an index")
+    crop.set_defaults(run=_prepare)
+    crop.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")
+    crop.add_argument("root", metavar="ROOT", type=Path, help="folder of the corpus")
+    crop.add_argument("--out", required=True, metavar="DIR", help="folder or fsspec URL to write to")
+    crop.add_argument("--size", type=_side, default=256, metavar="PX", help="32 to 512, even (256)")
+    crop.add_argument("--faces", choices=POLICIES, default="face-v1", help="face policy (face-v1)")
+    crop.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
+    crop.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
+    crop.add_argument("--resume", action="store_true", help="go on with a preparation that was stopped")
+    crop.add_argument("--allow-unusable", action="store_true", help="exit with 0 though clips are unusable")
     return parser
+
+
+def _writable(out: Path) -> Path:
+    """Return the folder, made if it is not there; BadInput where nothing can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror}; give a folder that can be written to") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
+    return int(text)
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or not 32 <= int(text) <= 512 or int(text) % 2:
+        raise argparse.ArgumentTypeError(f"{text}: an even number from 32 to 512")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,9 @@ class FitSpec:
 
     def _origin(self) -> list[Any]:
         module = self.method if "." in self.method else "methods"
-        code = code_version(module, "harness.audio", "harness.fit", "harness.prepare", "harness.types")
+        code = code_version(
+            module, "harness.audio", "harness.fit", "harness.prepare", "harness.prepared", "harness.types"
+        )
         return [self.method, self.data_id, self.seed, code]
 
 

@@ -1,5 +1,6 @@
 """How work reaches workers: a Job is made once per worker and fed items; one bad item costs only itself."""
 
+import errno
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,10 +33,32 @@ class Outcome(Generic[O]):
     crash: str | None = None
 
 
+class Unwritable(BadInput):
+    """The output cannot be written: no fault of the item at hand, and the end of every other."""
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+@contextmanager
+def writing(where: object) -> Iterator[None]:
+    """Turn a full or read-only disk into Unwritable, naming `where`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Unwritable(
+            f"{where}: cannot be written to ({error.strerror}); make room there, then go on with --resume"
+        ) from error
+
+
 def attempt(work: Callable[[Any], O], item: Any) -> Outcome[O]:
     """Return the outcome of one item, whatever happens in it: the project's one fault boundary."""
     try:
         return Outcome(value=work(item))
+    except Unwritable:
+        raise
     except (BadInput, Unscorable, FloatingPointError) as error:
         return Outcome(reason=str(error))
     except Exception as error:  # noqa: BLE001 a fault in one clip must not cost the others; it is kept and shown

@@ -22,14 +22,13 @@ from harness import catalog, media, prepare
 from harness.contracts import Metric, MetricCard, Setup
 from harness.faces import FILES, POLICIES, Policy, open_detector, resized_to
 from harness.jobs import attempt
-from harness.store import Store, digest, file_digest, write_whole
+from harness.prepared import tars
+from harness.store import Store, digest, write_whole
 from harness.types import BadInput, Clip, Measurement, Pair, Sample, Score, Unscorable
 from harness.weights import Weights
 
 CROP_SIDE = 256
 """Side, in pixels, of the crops that policy face-v1 makes of clips that are scored as they come."""
-
-_PREPARED = ".npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One pair as paths: what travels to a worker. `reference` is a prepared clip (.npz) or any media file.
+    """One pair as paths: what travels to a worker. `reference` is a prepared clip or any media file.
 
     record: where its measurements go. failed: why there is nothing to compare. alone: the reference itself is
     measured, by the metrics that look at one clip only.
@@ -70,7 +69,7 @@ class Comparison:
         """
         clips = [p for p in (self.generated, self.reference) if p is not None]
         files = [*clips, *(p.with_suffix(".csv") for p in clips)]
-        contents = [file_digest(p) if p.is_file() else None for p in files]
+        contents = [tars.content(p) for p in files]
         return [*contents, self.speaker, self.emotion, self.level, self.failed]
 
     def unscored(self, reason: str) -> Measurement:
@@ -155,7 +154,7 @@ class Measure:
 
     def _clip(self, path: Path) -> tuple[Clip, Any]:
         """Return a file's clip as the view shows it, and its landmarks where they were found on the way."""
-        if path.suffix == _PREPARED:
+        if tars.is_sample(path):
             ready = prepare.load(path)
         elif self.view.faces.crops:
             sample = Sample(path.stem, path, None, None, None)
@@ -163,7 +162,7 @@ class Measure:
             ready = prepare.prepare(sample, self.view.faces, CROP_SIDE, detector)
         else:
             return replace(media.read_clip(path), path=path), None
-        file = None if path.suffix == _PREPARED else path
+        file = None if tars.is_sample(path) else path
         return Clip(ready.frames, ready.audio, path=file), ready.landmarks
 
     def _write(

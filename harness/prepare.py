@@ -1,22 +1,47 @@
 """From a Sample to what every method trains on and every metric compares with: one prepared clip.
 
 A prepared clip is square face crops at 25 frames/s with 16 kHz sound on the same timeline, made once per
-(file, face policy, size) and kept in the store as one uncompressed .npz.
+(file, face policy, size). Its file is one WebDataset sample (`harness.prepared`), which is written while the
+footage is decoded, so a film's length costs no memory.
 """
 
-from dataclasses import dataclass
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from tarfile import TarError
+from typing import IO, Any
 from zipfile import BadZipFile
 
+import av.error
 import numpy as np
 from numpy.typing import NDArray
+from scipy.io import wavfile
 
 from harness import faces, media
 from harness.faces import OpenDetector, Policy
+from harness.media import Frame
+from harness.prepared import crops, tars
+from harness.store import file_digest
 from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, Frames, Sample
 
 _NOT_AN_NPZ = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 """What numpy raises on a file that is no .npz, is cut off, or lacks an array."""
+
+CODE = (
+    "harness.media",
+    "harness.faces",
+    "harness.prepare",
+    "harness.prepared.crops",
+    "harness.prepared.tars",
+)
+"""The modules that a prepared clip's bytes depend on."""
+
+_NOT_A_SAMPLE = (*_NOT_AN_NPZ, TarError, av.error.FFmpegError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +52,25 @@ class PreparedClip:
     landmarks: (T, 68, 2) float32 pixels of the crop, iBUG-68 order.
     mask: (T, S, S) bool, the whole face, made of rigid points only (`faces.full_face_mask`), so that its
     outline says nothing of the mouth.
+    boxes: (T, 3) float32 left, top and side of the crop in the source's upright pixels; None where a clip was
+    never cut out of a picture.
     """
 
     frames: Frames
     audio: Audio | None
     landmarks: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    boxes: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Crops:
+    """A clip whose faces are found and whose pictures are still to be decoded."""
+
+    landmarks: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    audio: Audio | None
+    pictures: Iterator[Frame]
 
 
 def prepare(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> PreparedClip:
@@ -42,41 +80,135 @@ def prepare(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -
     cannot be decoded, shows no face, is not square under policy `none`, or when sound or picture is not half
     as long as the other.
     """
-    audio = media.read_audio(sample.video, sample.audio)
-    frames, landmarks = _cropped(sample, policy, size, detector)
+    found = _crops(sample, policy, size, detector)
+    frames = np.stack(list(found.pictures))
+    mask = faces.full_face_mask(found.landmarks, size)
+    return PreparedClip(frames, found.audio, found.landmarks, mask, found.boxes)
+
+
+def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> None:
+    """Write the file of a sample's prepared clip, with one picture in memory at a time; see `prepare`.
+
+    It says what was made of what and how, and no label: those may change without the clip.
+    """
+    found = _crops(sample, policy, size, detector)
+    arrays = {
+        "landmarks": found.landmarks,
+        "boxes": found.boxes,
+        "mask": np.stack([np.packbits(mask) for mask in faces.full_face_masks(found.landmarks, size)]),
+    }
+    about = {
+        "id": sample.id,
+        "cut": sample.cut,
+        "box": sample.box,
+        "source": {p.name: file_digest(p) for p in source_files(sample)},
+        "faces": asdict(policy),
+        "size": size,
+    }
+    _write(path, about, arrays, found.audio, found.pictures)
+
+
+def save(path: Path, clip: PreparedClip) -> None:
+    """Write the file of a clip that comes from no footage; the caller makes it atomic (`store`)."""
+    arrays = {"landmarks": clip.landmarks, "mask": np.packbits(clip.mask.reshape(len(clip.mask), -1), axis=1)}
+    if clip.boxes is not None:
+        arrays["boxes"] = clip.boxes
+    about = {"id": "clip", "size": clip.frames.shape[1]}
+    _write(path, about, arrays, clip.audio, clip.frames)
+
+
+def load(path: Path) -> PreparedClip:
+    """Read a prepared clip's file or its address in a shard. Raises BadInput, naming it, when it is none."""
+    with _reading(path) as members:
+        found: dict[str, Any] = {}
+        for extension, content in members:
+            found[extension] = _READ[extension](content)
+        arrays, frames = found["npz"], found["avi"]
+        mask = unpacked(arrays["mask"], frames.shape[1])
+        return PreparedClip(frames, found.get("wav"), arrays["landmarks"], mask, arrays.get("boxes"))
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return what a prepared clip says of itself (its member `json`), without reading its pictures."""
+    with _reading(path) as members:
+        extension, content = next(members)
+        if extension != "json":
+            raise KeyError("its first member is no .json")
+        about: dict[str, Any] = json.load(content)
+        return about
+
+
+def frames_and_sound(path: Path) -> tuple[int, bool]:
+    """Return a prepared clip's frame count and whether it has sound, without reading its pictures."""
+    about = describe(path)
+    return about["frames"], about["sound"]
+
+
+def unpacked(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
+    """Return (T, S, S) bool of the stored (T, ceil(S * S / 8)) bits."""
+    bits = np.unpackbits(mask, axis=1, count=size * size)
+    return bits.astype(bool).reshape(-1, size, size)
+
+
+def source_files(sample: Sample) -> list[Path]:
+    """Return the files that a sample is made of."""
+    return [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
+
+
+def _crops(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> _Crops:
+    audio = media.read_audio(sample.video, sample.audio, sample.cut)
+    found = _cut_out if policy.crops else _whole
+    landmarks, boxes, pictures = found(sample, policy, size, detector)
     if audio is not None:
-        shorter, longer = sorted((len(audio), len(frames) * SAMPLES_PER_FRAME))
-        if shorter < longer / 2:
-            raise BadInput(
-                f"{sample.audio or sample.video}: {len(audio) / SAMPLE_RATE:.2f} s of sound for "
-                f"{len(frames) / FPS:.2f} s of picture; one of the two is cut off"
-            )
-        audio = media.fit_audio(audio, len(frames))
-    return PreparedClip(frames, audio, landmarks, faces.full_face_mask(landmarks, size))
+        audio = _fitted(audio, len(landmarks), sample)
+    return _Crops(landmarks, boxes, audio, pictures)
 
 
-def _cropped(
-    sample: Sample, policy: Policy, size: int, detector: OpenDetector
-) -> tuple[Frames, NDArray[np.float32]]:
-    if policy.crops:
-        # Two passes, so that a long clip at full size is never in memory.
-        with detector() as detect:
-            found = faces.track(media.frames_25fps(sample.video), detect, policy, sample.video)
-        boxes = faces.crop_boxes(found, policy)
-        images = media.frames_25fps(sample.video)
-        frames = np.stack([faces.crop(image, box, size) for image, box in zip(images, boxes, strict=True)])
-        inside = (found - boxes[:, None, :2]).astype(np.float32)
-        return frames, faces.rescaled(inside, size / float(boxes[0, 2]))
-    whole = np.stack(list(media.frames_25fps(sample.video)))
-    height, width = whole.shape[1:3]
+_Found = tuple[NDArray[np.float32], NDArray[np.float32], Iterator[Frame]]
+
+
+def _cut_out(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> _Found:
+    with detector() as detect:
+        track = faces.look(_decoded(sample), detect, policy, sample.video, size, sample.box)
+    pictures = faces.cut(track, partial(_decoded, sample))
+    return track.inside(), track.boxes.astype(np.float32), pictures
+
+
+def _whole(sample: Sample, policy: Policy, size: int, detector: OpenDetector) -> _Found:
+    sizes = [p.size if sample.box is None else sample.box[2:] for p in _decoded(sample)]
+    width, height = sizes[0]
     if height != width:
         raise BadInput(f"{sample.video}: {width}x{height} is not square; faces: none is for cropped footage")
     if sample.truth is None:
         with detector() as detect:
-            landmarks = faces.track(whole, detect, policy, sample.video)
+            landmarks = faces.track(_pictures(sample), detect, policy, sample.video)
     else:
-        landmarks = _truth(sample.truth, len(whole))
-    return faces.resized(whole, size), faces.rescaled(landmarks, size / width)
+        landmarks = _truth(sample.truth, len(sizes))
+    corner = sample.box[:2] if sample.box is not None else (0, 0)
+    boxes = np.tile(np.array([*corner, width], np.float32), (len(sizes), 1))
+    pictures = (faces.resized(p[None], size)[0] for p in _pictures(sample))
+    return faces.rescaled(landmarks, size / width), boxes, pictures
+
+
+def _decoded(sample: Sample) -> Iterator[media.Picture]:
+    """Yield the clip's pictures, unconverted. Raises BadInput for a corpus's box outside them."""
+    x, y, width, height = sample.box or (0, 0, 1, 1)
+    for picture in media.pictures_25fps(sample.video, sample.cut):
+        if min(x, y) < 0 or x + width > picture.size[0] or y + height > picture.size[1]:
+            raise BadInput(
+                f"{sample.video}: the corpus's box {sample.box} (x, y, width, height) is not inside its "
+                f"{picture.size[0]}x{picture.size[1]} pictures; get the video in the box's resolution"
+            )
+        yield picture
+
+
+def _pictures(sample: Sample) -> Iterator[Frame]:
+    """Yield the clip's pictures, cut to the corpus's box where it has one."""
+    inside = (slice(None), slice(None))
+    if sample.box is not None:
+        x, y, width, height = sample.box
+        inside = (slice(y, y + height), slice(x, x + width))
+    return (picture.rgb()[inside] for picture in _decoded(sample))
 
 
 def _truth(path: Path, frames: int) -> NDArray[np.float32]:
@@ -92,28 +224,79 @@ def _truth(path: Path, frames: int) -> NDArray[np.float32]:
     return landmarks
 
 
-def save(path: Path, clip: PreparedClip) -> None:
-    """Write a prepared clip; the caller makes it atomic (`store`)."""
-    audio = np.empty(0, np.float32) if clip.audio is None else clip.audio
-    np.savez(path, frames=clip.frames, audio=audio, landmarks=clip.landmarks, mask=np.packbits(clip.mask))
+def _fitted(audio: Audio, frames: int, sample: Sample) -> Audio:
+    shorter, longer = sorted((len(audio), frames * SAMPLES_PER_FRAME))
+    if shorter < longer / 2:
+        raise BadInput(
+            f"{sample.audio or sample.video}: {len(audio) / SAMPLE_RATE:.2f} s of sound for "
+            f"{frames / FPS:.2f} s of picture; one of the two is cut off"
+        )
+    return media.fit_audio(audio, frames)
 
 
-def load(path: Path) -> PreparedClip:
-    """Read a prepared clip. Raises BadInput, naming the file, when it is not one."""
+def _write(
+    path: Path,
+    about: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    audio: Audio | None,
+    pictures: Iterable[Frame],
+) -> None:
+    frames, size = len(arrays["landmarks"]), about["size"]
+    told: dict[str, Any] = {
+        "frames": frames,
+        "fps": FPS,
+        "sample_rate": SAMPLE_RATE,
+        "sound": audio is not None,
+        **about,
+    }
+    members: dict[str, bytes | Path] = {
+        "json": json.dumps(told, sort_keys=True, ensure_ascii=False).encode(),
+        "npz": _bytes(lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)),
+    }
+    if audio is not None:
+        members["wav"] = _bytes(lambda file: wavfile.write(file, SAMPLE_RATE, audio))
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".frames.") as folder:
+        film = Path(folder) / "frames.avi"
+        crops.write(film, pictures, size)
+        members["avi"] = film
+        tars.write_sample(path, about["id"], members)
+
+
+def _bytes(write: Callable[[IO[bytes]], None]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def read_arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a member `npz`."""
+    with np.load(io.BytesIO(content.read()), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def read_sound(content: IO[bytes]) -> Audio:
+    """Return the samples of a member `wav`."""
+    return np.array(wavfile.read(io.BytesIO(content.read()))[1], np.float32)
+
+
+_READ: dict[str, Callable[[IO[bytes]], Any]] = {
+    "json": json.load,
+    "npz": read_arrays,
+    "wav": read_sound,
+    "avi": lambda content: np.stack(list(crops.read(content))),
+}
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[tars.Members]:
+    with naming(path), tars.open_sample(path) as members:
+        yield members
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """Turn what is raised where a prepared clip is none into BadInput that names `where`."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            frames, audio = stored["frames"], stored["audio"]
-            mask = np.unpackbits(stored["mask"], count=frames[..., 0].size).astype(bool)
-            landmarks = stored["landmarks"]
-    except _NOT_AN_NPZ as error:
-        raise BadInput(f"{path}: not a prepared clip ({error}); delete it and run again") from error
-    return PreparedClip(frames, audio if len(audio) else None, landmarks, mask.reshape(frames.shape[:3]))
-
-
-def frames_and_sound(path: Path) -> tuple[int, bool]:
-    """Return a prepared clip's frame count and whether it has sound, without reading its pictures."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return len(stored["landmarks"]), len(stored["audio"]) > 0
-    except _NOT_AN_NPZ as error:
-        raise BadInput(f"{path}: not a prepared clip ({error}); delete it and run again") from error
+        yield
+    except _NOT_A_SAMPLE as error:
+        raise BadInput(f"{where}: not a prepared clip ({error}); delete it and run again") from error

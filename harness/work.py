@@ -20,6 +20,7 @@ from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import FILES, Policy, open_detector
 from harness.fit import FitSpec, run_fit, run_stage
+from harness.jobs import writing
 from harness.protocol import Ask, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
@@ -54,17 +55,18 @@ class Prepare:
         if self.policy.crops:
             # A missing detector file is one error, not one a clip.
             self.weights.path(FILES[self.policy.detector])
-        code = code_version("harness.media", "harness.faces", "harness.prepare")
+        code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
-            files = [p for p in (sample.video, sample.audio, sample.truth) if p is not None]
-            inputs = [[file_digest(p) for p in files], asdict(self.policy), self.size, code]
-            path = self.store.path("prepared", inputs, ".npz")
+            files = [file_digest(p) for p in prepare.source_files(sample)]
+            inputs = [sample.id, files, sample.cut, sample.box, asdict(self.policy), self.size, code]
+            path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
-                prepare.save(private, prepare.prepare(sample, self.policy, self.size, detector))
+                prepare.write(private, sample, self.policy, self.size, detector)
 
-            return self.store.make(path, build)
+            with writing(self.store.root):
+                return self.store.make(path, build)
 
         return one
 
@@ -123,7 +125,7 @@ class Generate:
 
     def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, float]:
         card = method.card
-        asked, _ = request(ask, card.control)
+        asked, _ = request(ask, card)
         if asked.audio is None and "audio" in card.conditions:
             raise Unscorable(f"{ask.sample.video.name}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
@@ -143,7 +145,8 @@ class Price:
 
         def one(item: tuple[Entrant, Path, Ask]) -> Cost:
             entrant, model, ask = item
-            return measured(_load(entrant), model, request(ask, control=False)[0])
+            method = _load(entrant)
+            return measured(method, model, request(ask, method.card)[0])
 
         return one
 

@@ -5,13 +5,11 @@ with assets/calibration.css and calibration.html.j2.
 """
 
 import math
-import os
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -19,37 +17,28 @@ from harness.contracts import MetricCard
 from reports import words
 from reports.calibration_data import Calibration, FaultInfo, VerdictRow, load, lowered
 from reports.calibration_plots import COLOUR, offsets, panel, points, spark
-from reports.page import _ASSETS, _json, _plain
+from reports.html import BREAKABLE, assets, plain, render, script_json, write_text
 
 _MARK = {"sees": "●", "partly": "◐", "blind": "○", "unscored": "–"}
 
 
 def write_page(folder: Path) -> None:
     """Write calibration.html into a calibration's folder. BadInput when something of it is missing."""
-    text = page(load(folder))
-    partial = folder / "calibration.html.partial"
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, folder / "calibration.html")
+    write_text(folder / "calibration.html", page(load(folder)))
 
 
 def page(found: Calibration) -> str:
     """Return the whole page: the same bytes for the same files."""
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     metrics = [_metric(found, card) for card in found.cards.values()]
     offset = found.record.get("av_offset")
     offset_panel = offsets(offset["by_shift"]) if offset else None
     panels = [*(p for m in metrics for p in m["panels"]), *([offset_panel] if offset_panel else [])]
-    return environment.get_template("calibration.html.j2").render(
-        css=Markup(_asset("page.css") + _asset("calibration.css")),
-        js=Markup(_asset("page.js")),
+    return render(
+        "calibration.html.j2",
+        css=assets("page.css", "calibration.css"),
+        js=assets("page.js"),
         plotly=Markup(get_plotlyjs()),
-        figures=_json({p.id: p.spec for p in panels}),
+        figures=script_json({p.id: p.spec for p in panels}),
         facts=_facts(found),
         faults=list(found.faults.values()),
         pictures={name: b64encode(png).decode() for name, png in found.pictures.items()},
@@ -61,7 +50,7 @@ def page(found: Calibration) -> str:
         words=words,
         lowered=lowered,
         mark=_MARK,
-        breakable=Markup("_<wbr>"),
+        breakable=BREAKABLE,
         record=found.record,
         provenance=_provenance(found),
     )
@@ -141,8 +130,4 @@ def _facts(found: Calibration) -> list[dict[str, str]]:
 def _provenance(found: Calibration) -> list[tuple[str, str]]:
     record = found.record
     names = ("command", "created", "git", "code", "config", "seeds", "times", "hardware", "versions")
-    return [(n.replace("_", " ").capitalize(), _plain(record[n])) for n in names]
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
+    return [(n.replace("_", " ").capitalize(), plain(record[n])) for n in names]

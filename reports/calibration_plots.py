@@ -3,14 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from harness.contracts import MetricCard
 from reports.calibration_data import Calibration, FaultInfo, LevelRow, VerdictRow, lowered
-from reports.figures import COLOURS, Panel, _axis, _layout
+from reports.figures import COLOURS, Panel, Spec, plot_axis, plot_layout
 from reports.words import direction, signed, title
-
-Spec = dict[str, Any]
 
 COLOUR = {"sees": COLOURS[2], "partly": COLOURS[1], "blind": COLOURS[7], "unscored": COLOURS[7]}
 _MOST_TICKS = 6
@@ -59,7 +56,7 @@ def panel(found: Calibration, card: MetricCard, fault: FaultInfo) -> Panel:
             "hovertemplate": "%{text}<extra></extra>",
         },
     ]
-    layout = _layout(_strengths(fault), {**_axis(log=False), "nticks": 4})
+    layout = plot_layout(_strengths(fault), {**plot_axis(log=False), "nticks": 4})
     base = found.unfaulted(card.name).value
     if math.isfinite(base):
         layout["shapes"] = [
@@ -119,8 +116,9 @@ def offsets(shares: dict[str, float]) -> Panel:
         "marker": {"color": [COLOURS[2] if y >= 95 else COLOURS[1] for y in ys]},
         "hovertemplate": "shift %{x:+d}: <b>%{y:.1f} %</b><extra></extra>",
     }
-    layout = _layout(
-        {**_axis(log=False), "tickvals": xs}, {**_axis(log=False), "range": [0, 104], "ticksuffix": " %"}
+    layout = plot_layout(
+        {**plot_axis(log=False), "tickvals": xs},
+        {**plot_axis(log=False), "range": [0, 104], "ticksuffix": " %"},
     )
     label = f"Share of clips found within a frame, by shift: {min(ys):.1f} to {max(ys):.1f} %"
     return Panel(
@@ -137,7 +135,7 @@ def _strengths(fault: FaultInfo) -> Spec:
     start = fault.axis.index(None) % every
     shown = range(start, len(fault.axis), every)
     axis = {
-        **_axis(log=False),
+        **plot_axis(log=False),
         "showgrid": False,
         "tickfont": {"size": 10},
         "range": [-0.4, len(fault.axis) - 0.6],

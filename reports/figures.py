@@ -90,13 +90,13 @@ def scatter(trend: Trend, best: Row, identity: str) -> Panel:
         "hovertemplate": "%{text}<br><b>%{y:.4g}</b><extra></extra>",
     }
     name, metric = symbol(trend.parameter), title(trend.card)
-    x_axis = {**_axis(_is_wide(xs)), "nticks": 4, "title": _title(escape(name))}
+    x_axis = {**plot_axis(_is_wide(xs)), "nticks": 4, "title": _title(escape(name))}
     return Panel(
         identity,
         f"{metric} against {name}",
         trend.figures() if not math.isnan(trend.rho) else f"no ρ: {trend.why_undefined()} (n = {trend.n})",
         f"{metric} ({direction(trend.card)}) against {name}: {trend.sentence()}",
-        {"data": [points], "layout": _layout(x_axis, _axis(log=False))},
+        {"data": [points], "layout": plot_layout(x_axis, plot_axis(log=False))},
     )
 
 
@@ -158,13 +158,13 @@ def _curve(
         )
     lines.sort(key=lambda line: float(line["line"]["width"]))
     log = _is_wide(table["value"].tolist())
-    x_axis = {**_axis(log=False), "title": _title("step")}
+    x_axis = {**plot_axis(log=False), "title": _title("step")}
     return Panel(
         identity,
         f"{stage}: {loss}",
         f"{method}, log scale" if log else method,
         f"{loss} of {method} over the optimiser steps of its stage {stage}, {len(lines)} lines",
-        {"data": lines, "layout": _layout(x_axis, _axis(log))},
+        {"data": lines, "layout": plot_layout(x_axis, plot_axis(log))},
     )
 
 
@@ -174,7 +174,8 @@ def _thinned(points: pd.DataFrame) -> pd.DataFrame:
     return kept if every == 1 or kept.index[-1] == points.index[-1] else pd.concat([kept, points.iloc[-1:]])
 
 
-def _layout(x_axis: Spec, y_axis: Spec) -> Spec:
+def plot_layout(x_axis: Spec, y_axis: Spec) -> Spec:
+    """Return the layout that every plot has."""
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -188,15 +189,16 @@ def _layout(x_axis: Spec, y_axis: Spec) -> Spec:
     }
 
 
-def _axis(log: bool) -> Spec:
-    axis: Spec = {
+def plot_axis(log: bool) -> Spec:
+    """Return what both axes of every plot have."""
+    common: Spec = {
         "automargin": True,
         "zeroline": False,
         "gridcolor": "rgba(125,135,150,0.25)",
         "nticks": 5,
         "tickangle": 0,
     }
-    return {**axis, "type": "log", "dtick": 1} if log else axis
+    return {**common, "type": "log", "dtick": 1} if log else common
 
 
 def _title(text: str) -> Spec:

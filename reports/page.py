@@ -4,15 +4,12 @@ The look is in assets/page.html.j2, page.css and page.js; here the run becomes w
 Every text is escaped by jinja2; data for the script is JSON in which "<" cannot occur.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -20,34 +17,26 @@ from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
 from reports.figures import Panel, curve_legend, curves, scatter
+from reports.html import BREAKABLE, assets, plain, render, script_json
 from reports.load import Run
 from reports.rank import SPEED, Board, Row, place_of
 from reports.strips import Strip
 from reports.trends import Trend, p_value, trends
 
-_ASSETS = Path(__file__).parent / "assets"
-
 
 def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
     """Return the whole page: the same bytes for the same run."""
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["url"] = quote
     found = trends(board)
     scatters = _scatters(board, found)
     training = curves(run, board)
     media = _player_data(run, board)
     panels = [*(p for group in scatters for p in group["panels"]), *training]
-    return environment.get_template("page.html.j2").render(
-        css=Markup((_ASSETS / "page.css").read_text(encoding="utf-8")),
-        js=Markup((_ASSETS / "page.js").read_text(encoding="utf-8")),
+    return render(
+        "page.html.j2",
+        css=assets("page.css"),
+        js=assets("page.js"),
         plotly=Markup(get_plotlyjs()) if panels else "",
-        figures=_json({p.id: p.spec for p in panels}),
+        figures=script_json({p.id: p.spec for p in panels}),
         name=run.record.name,
         swept=run.record.kind == "sweep",
         partial=notes.partial(run, board),
@@ -61,7 +50,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         methods=run.record.methods,
         costs=run.record.costs,
         words=words,
-        breakable=Markup("_<wbr>"),
+        breakable=BREAKABLE,
         emotions=emotions(run),
         confusions=confusions(run, board),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
@@ -72,11 +61,11 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         strips=strips,
         players=_players(run, board),
         players_have_clips=any(file for files in media["files"] for file in files),
-        player_data=_json(media),
+        player_data=script_json(media),
         unscored=unscored(run),
         record=run.record,
         provenance=_provenance(run),
-        config=_plain(run.record.config),
+        config=plain(run.record.config),
     )
 
 
@@ -174,34 +163,18 @@ def _provenance(run: Run) -> list[tuple[str, str]]:
     return [
         ("Command", record.command),
         ("Created", record.created),
-        ("Git revision", _plain(record.git)),
-        ("Seeds", _plain(record.seeds)),
-        ("Split", _plain(record.split.model_dump(exclude={"unusable"}))),
-        ("Reference picture", _plain(record.reference)),
-        ("Faces", _plain(record.faces)),
+        ("Git revision", plain(record.git)),
+        ("Seeds", plain(record.seeds)),
+        ("Split", plain(record.split.model_dump(exclude={"unusable"}))),
+        ("Reference picture", plain(record.reference)),
+        ("Faces", plain(record.faces)),
         ("Backbones", record.backbones),
-        ("Times", _plain(phases)),
+        ("Times", plain(phases)),
         ("Stages shared by all trials", "\n".join(shared) or "none"),
-        ("Hardware", _plain(record.hardware)),
-        ("Versions", _plain(record.versions)),
+        ("Hardware", plain(record.hardware)),
+        ("Versions", plain(record.versions)),
         *(
-            (name.replace("_", " ").capitalize(), _plain(value))
+            (name.replace("_", " ").capitalize(), plain(value))
             for name, value in (record.model_extra or {}).items()
         ),
     ]
-
-
-def _plain(value: Any) -> str:
-    """Return JSON values as YAML, a plain text as it is."""
-    if isinstance(value, str):
-        return value
-    dumped: str = yaml.safe_dump(
-        value, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
-    )
-    return dumped.removesuffix("...\n").rstrip()
-
-
-def _json(value: Any) -> Markup:
-    """Return JSON that is safe inside a script element."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

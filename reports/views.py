@@ -1,8 +1,8 @@
 """All views of a run, beside its tables: deleting them loses nothing, writing them again changes nothing."""
 
-import os
 from pathlib import Path
 
+from reports.html import write_text
 from reports.load import load
 from reports.markdown import markdown
 from reports.page import page
@@ -18,11 +18,5 @@ def write_views(run_dir: Path) -> None:
     """
     run = load(run_dir)
     board = rank(run)
-    _write(run_dir / "leaderboard.md", markdown(run, board))
-    _write(run_dir / "leaderboard.html", page(run, board, write_strips(run, board)))
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    write_text(run_dir / "leaderboard.md", markdown(run, board))
+    write_text(run_dir / "leaderboard.html", page(run, board, write_strips(run, board)))

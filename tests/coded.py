@@ -17,6 +17,7 @@ from scipy.signal import correlate
 
 BITS, BAR, HEIGHT = 14, 8, 64
 SECONDS = 3.0
+FAST = {"libx264": {"preset": "veryfast"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}
 LEAD = 0.5
 """How long before the first picture the chirp is defined."""
 DEPTH: dict[str, tuple[float, type]] = {
@@ -45,8 +46,7 @@ def write(
         video: Any = container.add_stream(coding.video, rate=frame_rate)
         video.width, video.height, video.pix_fmt = BITS * BAR, HEIGHT, "yuv420p"
         video.bit_rate = 2_000_000
-        if coding.video == "libvpx":
-            video.options = {"deadline": "realtime", "cpu-used": "8"}
+        video.options = FAST.get(coding.video, {})
         video.codec_context.max_b_frames = coding.b_frames
         steady = len({b - a for a, b in itertools.pairwise(times)}) == 1
         base = 1 / frame_rate if steady else Fraction(1, 1000)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RAY_FILES = {"harness/execute.py", "harness/train.py", "harness/tune.py"}
-COMMANDS = {"harness/sweep.py", "harness/report.py", "harness/evaluate.py", "harness/calibrate.py"}
+COMMANDS = {f"harness/{name}.py" for name in ("sweep", "report", "evaluate", "calibrate", "data")}
 
 
 def imports(file: Path) -> set[str]:

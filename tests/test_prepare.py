@@ -53,25 +53,25 @@ def test_landmarks_grow_with_the_picture(drawn: tuple[Sample, ...]) -> None:
 def test_saved_and_loaded_again(drawn: tuple[Sample, ...], tmp_path: Path) -> None:
     clip = prepare.prepare(drawn[0], NONE, 64, never)
     silent = prepare.PreparedClip(clip.frames, None, clip.landmarks, clip.mask)
-    prepare.save(tmp_path / "a.npz", clip)
-    prepare.save(tmp_path / "b.npz", silent)
-    again = prepare.load(tmp_path / "a.npz")
+    prepare.save(tmp_path / "a.tar", clip)
+    prepare.save(tmp_path / "b.tar", silent)
+    again = prepare.load(tmp_path / "a.tar")
     assert again.audio is not None and clip.audio is not None
     for name in ("frames", "audio", "landmarks", "mask"):
         np.testing.assert_array_equal(getattr(again, name), getattr(clip, name))
-    assert prepare.load(tmp_path / "b.npz").audio is None
-    assert prepare.frames_and_sound(tmp_path / "b.npz") == (len(clip.frames), False)
+    assert prepare.load(tmp_path / "b.tar").audio is None
+    assert prepare.frames_and_sound(tmp_path / "b.tar") == (len(clip.frames), False)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", "cut"])
 def test_what_is_no_prepared_clip_is_named(
     drawn: tuple[Sample, ...], tmp_path: Path, content: bytes | str
 ) -> None:
-    path = tmp_path / "bad.npz"
+    path = tmp_path / "bad.tar"
     prepare.save(path, prepare.prepare(drawn[0], NONE, 64, never))
     path.write_bytes(path.read_bytes()[:9000] if isinstance(content, str) else content)
     for read in (prepare.load, prepare.frames_and_sound):
-        with pytest.raises(BadInput, match=r"bad\.npz"):
+        with pytest.raises(BadInput, match=r"bad\.tar"):
             read(path)
 
 

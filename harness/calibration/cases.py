@@ -53,10 +53,10 @@ class DrawTruth:
     def open(self) -> Callable[[synthetic.ClipPlan], Path]:
         """See Job."""
         cv2.setNumThreads(1)
-        code = code_version("harness.datasets.synthetic", "harness.faces", "harness.prepare")
+        code = code_version("harness.datasets.synthetic", *prepare.CODE)
 
         def one(plan: synthetic.ClipPlan) -> Path:
-            path = self.store.path("drawn", [plan.seed, plan.size, plan.name, code], ".npz")
+            path = self.store.path("drawn", [plan.seed, plan.size, plan.name, code], ".tar")
 
             def build(private: Path) -> None:
                 speech, _, drawn = synthetic.draw(plan)

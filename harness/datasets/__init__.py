@@ -11,7 +11,14 @@ from pathlib import Path
 from harness.catalog import nearest
 from harness.types import EMOTIONS, BadInput, Sample
 
-READERS = {"synthetic": "crema_d", "crema_d": "crema_d", "mead": "mead", "hdtf": "hdtf", "folder": "folder"}
+READERS = {
+    "synthetic": "crema_d",
+    "crema_d": "crema_d",
+    "mead": "mead",
+    "hdtf": "hdtf",
+    "folder": "folder",
+    "prepared": "prepared",
+}
 """The embedded corpus has CREMA-D's layout, so one reader reads both."""
 
 LOOKED_FOR = {
@@ -21,6 +28,7 @@ LOOKED_FOR = {
     "M003#angry#level_1#001.mp4",
     "hdtf": "RD_annotion_time.txt and the like, there or in HDTF_dataset, and videos of the names they list",
     "folder": "a manifest.csv with rows, or video files",
+    "prepared": "prepared.json, index.parquet and shards, as `python -m harness.data prepare` writes them",
 }
 
 _LFS_HEADER = b"version https://git-lfs"

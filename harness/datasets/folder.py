@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.catalog import nearest
-from harness.datasets import Found
+from harness.datasets import Found, unread
 from harness.types import EMOTIONS, BadInput, Sample
 
 SUFFIXES = (".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mpeg", ".webm")
@@ -83,9 +83,10 @@ def _listed(root: Path, manifest: Path) -> Found:
 def _found(root: Path, samples: dict[str, Sample], unusable: dict[str, str]) -> Found:
     """Return the clips sorted; the emotions are those that occur, and names mean what they do in `root`."""
     labels = {sample.emotion for sample in samples.values()}
+    hollow = {i: reason for i, sample in samples.items() if (reason := unread(sample.video))}
     return Found(
-        samples=tuple(samples[i] for i in sorted(samples)),
-        unusable=unusable,
+        samples=tuple(samples[i] for i in sorted(samples) if i not in hollow),
+        unusable={**unusable, **hollow},
         emotions=tuple(e for e in EMOTIONS if e in labels),
         population=("folder", str(root.resolve())),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import av
 import av.error
 
+from harness.media.promises import promised_size
 from harness.types import BadInput
 
 Cut = tuple[float, float]
@@ -18,14 +19,21 @@ Cut = tuple[float, float]
 _LONGEST_JUMP = 60.0
 # Decoding starts this long before a cut, so that what codecs carry over from frame to frame has settled.
 _PREROLL = 2.0
+_LFS_POINTER = b"version https://git-lfs"
 _SKIPPED = {"video": {"mp4", "matroska"}, "audio": {"mp4"}}
-_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid", b"moof", b"mfra", b"sidx", b"styp"}
 
 
 def open_media(path: Path) -> av.container.InputContainer:
     """Open a file for reading; BadInput, naming it, when it is missing, no media file or cut short."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise BadInput(f"{path}: an empty file; copy it again")
+    with path.open("rb") as file:
+        pointer = file.read(len(_LFS_POINTER)) == _LFS_POINTER
+    if pointer:
+        raise BadInput(f"{path}: a Git LFS pointer, not the file itself; run git lfs pull where it came from")
     try:
         container = av.open(str(path), metadata_errors="replace")
     except av.error.FFmpegError as error:
@@ -33,7 +41,8 @@ def open_media(path: Path) -> av.container.InputContainer:
     for stream in container.streams:
         if stream.codec_context is not None:
             stream.codec_context.thread_count = 1  # workers are the parallelism
-    size, promised = path.stat().st_size, _promised_size(container, path)
+    promised = max((e.pos + e.size for s in container.streams for e in s.index_entries), default=0)
+    promised = max(promised, promised_size(path))
     if promised > size:
         container.close()
         raise BadInput(f"{path}: cut short: {size} bytes of at least {promised}; copy it again")
@@ -107,21 +116,3 @@ def interval(cut: Cut | None, path: Path) -> Cut:
     if not 0 <= begin < end:
         raise BadInput(f"{path}: cut {begin} to {end} s is no interval; 0 <= start < end is")
     return begin, end
-
-
-def _promised_size(container: av.container.InputContainer, path: Path) -> int:
-    """Return the bytes that the file's own index, and an mp4's or mov's boxes, say it has; at least 0."""
-    indexed = max((e.pos + e.size for s in container.streams for e in s.index_entries), default=0)
-    if "mp4" not in container.format.name:
-        return indexed
-    end, size = 0, path.stat().st_size
-    with path.open("rb") as file:
-        while end < size:
-            file.seek(end)
-            head = file.read(16).ljust(16, b"\0")
-            length = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4], "big")
-            # Length 0 is "up to the file's end"; frames that a writer left outside any box have no length.
-            if head[4:8] not in _BOXES or length < 8:
-                break
-            end += length
-    return max(indexed, end)

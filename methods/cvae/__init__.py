@@ -25,9 +25,9 @@ from harness.contracts import MethodCard, Training
 from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.cvae import config as settings
 from methods.cvae import training as stages
-from methods.cvae.critics import WEIGHTS
 from methods.cvae.network import Generator
 from methods.nets.align import aligned
+from methods.nets.experts import WEIGHTS
 from methods.nets.sampling import generator_mel
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length

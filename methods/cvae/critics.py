@@ -1,47 +1,17 @@
 """The frozen and the fine-tuned networks that judge generated frames while `cvae` trains."""
 
-from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from harness.contracts import Training
 from methods.cvae.config import Config
 from methods.nets.blocks import frozen
 from methods.nets.emotion_critic import EmotionCritic
+from methods.nets.experts import descend, stored
 from methods.nets.loop import Stateful
-from methods.nets.perceptual import PerceptualLoss, perceptual_loss
+from methods.nets.perceptual import PerceptualLoss, Spot, perceptual_loss
 from methods.nets.sampling import Windows
-from methods.nets.sync_expert import FRAMES, SyncExpert, sync_loss
-
-WEIGHTS = "model.safetensors"
-
-Trained = TypeVar("Trained", bound=nn.Module)
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where the perceptual loss looks, the same in all windows of a step: some frames, one square."""
-
-    frames: list[int]
-    rows: slice
-    columns: slice
-
-    def of(self, windows: Tensor) -> Tensor:
-        """Return (B * frames, 3, side, side) of (B, T, 3, S, S)."""
-        return windows[:, self.frames, :, self.rows, self.columns].flatten(0, 1)
-
-
-def draw_spot(rng: np.random.Generator, config: Config) -> Spot:
-    """Draw a spot of the configured size."""
-    side = round(config.perceptual_crop * config.image_size)
-    top, left = (int(x) for x in rng.integers(config.image_size - side + 1, size=2))
-    frames = rng.choice(FRAMES, config.perceptual_frames, replace=False).tolist()
-    return Spot(frames, slice(top, top + side), slice(left, left + side))
+from methods.nets.sync_expert import SyncExpert, sync_loss
 
 
 class Critics:
@@ -103,16 +73,3 @@ def make_expert(config: Config) -> SyncExpert:
 def make_critic(config: Config) -> EmotionCritic:
     """Return an untrained emotion discriminator of the configured size."""
     return EmotionCritic(config.critic_width, config.image_size, len(config.emotions))
-
-
-def stored(training: Training, stage: str, module: Trained) -> Trained:
-    """Return `module` with the weights that `stage` left, on the training's device."""
-    module.load_state_dict(load_file(training.artefacts[stage] / WEIGHTS))
-    return module.to(training.device)
-
-
-def descend(optimiser: Optimizer, loss: Tensor) -> None:
-    """Take one optimiser step down `loss`."""
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimiser.step()

@@ -10,55 +10,33 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from harness.contracts import Training
-from harness.types import BadInput
 from methods.cvae.config import Config
-from methods.cvae.critics import Critics, descend, draw_spot, make_critic, make_expert, stored
+from methods.cvae.critics import Critics, make_critic, make_expert
 from methods.cvae.losses import divergence, reconstruction
 from methods.cvae.network import Generator, Output, composite, latent_shape
+from methods.nets import experts
 from methods.nets.emotion_critic import EmotionCritic
+from methods.nets.experts import EmotionTask, SyncTask, descend, shared_batch, stored
 from methods.nets.loop import Stateful, build, train
+from methods.nets.perceptual import draw_spot
 from methods.nets.sampling import Draw, Windows, WindowSampler
-from methods.nets.sync_expert import FRAMES, SyncExpert, expert_loss
+from methods.nets.sync_expert import FRAMES, SyncExpert
 
 
 def train_sync_expert(config: Config, training: Training) -> SyncExpert:
     """Train the expert on real windows; both encoders start from `training.seed`."""
-    count = shared_batch(config.sync_clips, "sync_clips", training)
-    draw = Draw(count, FRAMES, config.sync_windows, config.augment, references=False)
-    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
-    expert = cast(SyncExpert, build(training.seed, lambda: make_expert(config))).to(training.device)
-    wrapped = training.wrap(expert)
-    optimiser = Adam(expert.parameters(), config.sync_rate)
-
-    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
-        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
-        loss = expert_loss(wrapped(windows.target, windows.speech), config.sync_windows)
-        descend(optimiser, loss)
-        return {"sync_expert": loss.detach()}
-
-    train(training, {"expert": expert, "optimiser": optimiser}, config.sync_steps, step)
-    return expert
+    expert = cast(SyncExpert, build(training.seed, lambda: make_expert(config)))
+    task = SyncTask(
+        config.sync_clips, config.sync_windows, config.sync_steps, config.sync_rate, config.augment
+    )
+    return experts.train_sync_expert(expert, task, config.emotions, config.image_size, training)
 
 
 def train_emotion_critic(config: Config, training: Training) -> EmotionCritic:
     """Pre-train the emotion discriminator on real windows by cross-entropy (eq. 3)."""
-    count = shared_batch(config.critic_batch, "critic_batch", training)
-    draw = Draw(count, FRAMES, augment=config.augment, references=False)
-    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
-    critic = cast(EmotionCritic, build(training.seed, lambda: make_critic(config))).to(training.device)
-    wrapped = training.wrap(critic)
-    optimiser = Adam(critic.parameters(), config.critic_rate)
-
-    def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
-        windows = sampler.draw(rng, training.rank, training.world).to(training.device)
-        logits = wrapped(windows.target)
-        loss = nn.functional.cross_entropy(logits, windows.emotion)
-        descend(optimiser, loss)
-        accuracy = (logits.argmax(1) == windows.emotion).float().mean()
-        return {"critic": loss.detach(), "critic_accuracy": accuracy}
-
-    train(training, {"critic": critic, "optimiser": optimiser}, config.critic_steps, step)
-    return critic
+    critic = cast(EmotionCritic, build(training.seed, lambda: make_critic(config)))
+    task = EmotionTask(config.critic_batch, config.critic_steps, config.critic_rate, config.augment)
+    return experts.train_emotion_critic(critic, task, config.emotions, config.image_size, training)
 
 
 def warm_start(config: Config, training: Training) -> Generator:
@@ -98,7 +76,7 @@ def fit(config: Config, training: Training) -> Generator:
     schedule = CosineAnnealingLR(optimiser, config.steps)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
-        spot = draw_spot(rng, config)
+        spot = draw_spot(rng, FRAMES, config.perceptual_frames, config.image_size, config.perceptual_crop)
         noise = latent_noise(rng, config, draw, training)
         windows = sampler.draw(rng, training.rank, training.world).to(training.device)
         output, frames = generate_windows(wrapped, windows, noise, len(config.emotions))
@@ -144,10 +122,3 @@ def latent_noise(rng: np.random.Generator, config: Config, draw: Draw, training:
     shape = (draw.clips, draw.length, *latent_shape(config))
     noise = torch.from_numpy(rng.standard_normal(shape, np.float32))
     return noise[training.rank :: training.world].flatten(0, 1).to(training.device)
-
-
-def shared_batch(count: int, key: str, training: Training) -> int:
-    """Return `count`, or raise BadInput when the workers' shares of it would differ in size."""
-    if count % training.world:
-        raise BadInput(f"{key}: {count} is no multiple of the {training.world} workers; make it one")
-    return count

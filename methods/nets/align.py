@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.faces import POLICIES
 from harness.types import Frames
 
 Float32 = NDArray[np.float32]
@@ -21,6 +22,40 @@ def aligned(picture: NDArray[np.uint8], own_eyes: Float32, eyes: Float32) -> Fra
     moves = place.mean(axis=1) - turns * (right + left) / 2
     size = picture.shape[1::-1]
     return np.stack([_moved(picture, turn, move, size) for turn, move in zip(turns, moves, strict=True)])
+
+
+def upright_eyes(size: int) -> Float32:
+    """Return (2, 2): where right and left eye stand in an upright crop, as face-v1 frames a face."""
+    framing = POLICIES["face-v1"]
+    middle, apart = size / 2 - 0.5, size / framing.side
+    height = framing.eye_height * size - 0.5
+    return np.array([[middle - apart / 2, height], [middle + apart / 2, height]], np.float32)
+
+
+def upright(frames: Frames, eyes: Float32) -> Frames:
+    """Return frames (T, S, S, 3) with their eyes (T, 2, 2) moved to `upright_eyes`: the head stands still.
+
+    For methods whose papers align every frame to one canonical face; `replaced` undoes it.
+    """
+    place = upright_eyes(frames.shape[1])[None]
+    pairs = zip(frames, eyes, strict=True)
+    return np.concatenate([frames[:0], *(aligned(frame, own, place) for frame, own in pairs)])
+
+
+def moved_upright(points: Float32, eyes: Float32, size: int) -> Float32:
+    """Return (T, 2) points of frames with eyes (T, 2, 2) where they lie in the frames made `upright`."""
+    right, left = _plane(upright_eyes(size))
+    own = _plane(eyes)
+    turns = (left - right) / (own[:, 1] - own[:, 0])
+    moved = (right + left) / 2 + turns * (_plane(points) - own.mean(axis=1))
+    return np.stack([moved.real, moved.imag], axis=1).astype(np.float32)
+
+
+def replaced(frames: Frames, eyes: Float32) -> Frames:
+    """Return upright frames (T, S, S, 3) with their eyes moved to `eyes` (T, 2, 2)."""
+    own = upright_eyes(frames.shape[1])
+    pairs = zip(frames, eyes, strict=True)
+    return np.concatenate([frames[:0], *(aligned(frame, own, place[None]) for frame, place in pairs)])
 
 
 def _plane(points: Float32) -> NDArray[np.complex128]:

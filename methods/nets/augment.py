@@ -5,12 +5,14 @@ group of probability 0.8 (EmoGen's values); ranges are albumentations' defaults,
 No geometry: a flip or a shift would move the mouth.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 EACH = 0.4
+GROUP = 0.8
 _BRIGHTNESS, _CONTRAST, _GAMMA = 0.2, 0.2, 0.2
 _SHIFT = 20 / 255
 _NOISE_VARIANCE = (10 / 255**2, 50 / 255**2)
@@ -49,6 +51,14 @@ def draw_colours(rng: np.random.Generator, count: int, size: int, group: float) 
         noise[i] = sigma[i] * rng.standard_normal((3, size, size), np.float32)
     single = [x.astype(np.float32) for x in (brightness, contrast, gamma, shift)]
     return Colours(single[0], single[1], single[2], order, single[3], noise)
+
+
+def one_change(
+    rng: np.random.Generator, size: int, group: float = GROUP
+) -> Callable[[NDArray[np.uint8]], Float32]:
+    """Draw one clip's change; it takes any (F, 3, S, S) of its frames (`harness.loader.Colours`)."""
+    colours = draw_colours(rng, 1, size, group)
+    return lambda frames: apply_colours(frames[None], colours)[0]
 
 
 def apply_colours(frames: NDArray[np.uint8], colours: Colours) -> Float32:

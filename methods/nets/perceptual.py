@@ -6,9 +6,11 @@ package's AlexNet is the LPIPS judge and is not used here, but both learned from
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models import vgg19
@@ -61,6 +63,27 @@ class BlurredPool(nn.Module):
         """Return (N, C, about H / 2, about W / 2)."""
         pooled = nn.functional.pad(nn.functional.max_pool2d(x, 2, 1), (2, 2, 2, 2), mode="reflect")
         return nn.functional.conv2d(pooled, cast(Tensor, self.blur), stride=2, groups=x.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the perceptual loss looks, the same in all windows of a step: some frames, one square."""
+
+    frames: list[int]
+    rows: slice
+    columns: slice
+
+    def of(self, windows: Tensor) -> Tensor:
+        """Return (B * frames, 3, side, side) of (B, T, 3, S, S)."""
+        return windows[:, self.frames, :, self.rows, self.columns].flatten(0, 1)
+
+
+def draw_spot(rng: np.random.Generator, length: int, count: int, size: int, part: float) -> Spot:
+    """Draw `count` of `length` frames and a square of `part` of the side `size`."""
+    side = round(part * size)
+    top, left = (int(x) for x in rng.integers(size - side + 1, size=2))
+    frames = rng.choice(length, count, replace=False).tolist()
+    return Spot(frames, slice(top, top + side), slice(left, left + side))
 
 
 def perceptual_loss(trunk: Trunk, weights: Weights) -> PerceptualLoss:

@@ -1,0 +1,132 @@
+"""Configuration of `eskimez`: what paper and released code give, and a reason for every other value.
+
+EK is eeskimez/emotalkingface, the authors' code (models.py, trainer.py, datagen.py, model/args.txt).
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.types import EMOTIONS
+from methods.nets.perceptual import Trunk
+
+# `size: paper`: EK's widths, rates and batch. It counts epochs, up to 1000 of 2,000 steps, and publishes no
+# stopping point; 100,000 steps a stage are 50 of them.
+PAPER: dict[str, Any] = {
+    "image_size": 128,
+    "width": 64,
+    "speech_width": 64,
+    "critic_width": 64,
+    "elsewhere": 0.01,
+    "perceptual": "reference",
+    "perceptual_frames": 32,
+    "perceptual_crop": 1.0,
+    "momentum": 0.5,
+    "batch": 3,
+    "length": 32,
+    "emotion_batch": 3,
+    "emotion_steps": 100_000,
+    "emotion_rate": 1e-4,
+    "alone_steps": 100_000,
+    "alone_batch": 3,
+    "alone_length": 32,
+    "alone_rate": 1e-4,
+    "steps": 100_000,
+    "generator_rate": 1e-5,
+    "critic_rate": 1e-4,
+}
+
+
+class Config(BaseModel):
+    """Keys of `eskimez` in YAML; `size: paper` replaces every default that is not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: Literal["tiny", "paper"] = "tiny"
+    image_size: Literal[64, 96, 128] = 64
+    emotions: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgust")  # CREMA-D's six
+
+    # Generator: channels, and codes of 8 * width; EK 64.
+    width: int = Field(12, ge=2, multiple_of=2)
+    speech_width: int = Field(16, ge=2)  # of the wave's convolutions; cheap, and hearing is the hard part
+
+    # The discriminators' first convolution, EK 64.
+    critic_width: int = Field(8, ge=2)
+
+    # The objective's weights, EK's.
+    mouth: float = Field(100.0, ge=0)  # mask-weighted L1
+    elsewhere: float = Field(0.3, ge=0, le=1)  # the mask far from the mouth; EK 0.01, and VGG does the rest
+    perceptual_weight: float = Field(1.0, ge=0)
+    frame: float = Field(0.01, ge=0)
+    emotion: float = Field(0.001, ge=0)
+    auxiliary: float = Field(0.001, ge=0)
+    penalty: float = Field(10.0, ge=0)  # of the frame discriminator's gradient
+
+    # Perceptual loss: EK on every frame. On one core that costs more than all the rest, so tiny looks at one
+    # frame a window, at a random square of half the side, and the mask is heavier elsewhere.
+    perceptual: Trunk = "embedded"
+    perceptual_frames: int = Field(1, ge=1)
+    perceptual_crop: float = Field(0.5, gt=0, le=1)
+
+    augment: float = Field(0.8, ge=0, le=1)  # EK's group probability, with the changes of `nets.augment`
+    momentum: float = Field(0.9, ge=0, lt=1)  # Adam's beta1; as in cvae, 0.5 is unsteady at tiny's rates
+    length: int = Field(12, ge=2)  # frames a window
+
+    # Stage 1: the emotion discriminator, on real windows.
+    emotion_batch: int = Field(32, ge=1)
+    emotion_steps: int = Field(300, ge=1)
+    emotion_rate: float = Field(1e-3, gt=0)
+
+    # Stage 2: the generator alone. Many stills and short windows, as a step of few speakers teaches little of
+    # faces.
+    alone_steps: int = Field(1200, ge=1)
+    alone_batch: int = Field(16, ge=1)
+    alone_length: int = Field(2, ge=1)
+    alone_rate: float = Field(2e-3, gt=0)
+
+    # Stage 3: all together.
+    batch: int = Field(3, ge=1)
+    steps: int = Field(150, ge=1)
+    generator_rate: float = Field(3e-4, gt=0)
+    critic_rate: float = Field(5e-4, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_paper(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("size") == "paper":
+            return {**PAPER, **given}
+        return given
+
+    @field_validator("emotions")
+    @classmethod
+    def _known(cls, emotions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [e for e in emotions if e not in EMOTIONS]
+        if unknown or len(set(emotions)) < max(2, len(emotions)):
+            raise ValueError(f"two or more different emotions of {', '.join(EMOTIONS)}; got {list(emotions)}")
+        return tuple(e for e in EMOTIONS if e in emotions)
+
+    @model_validator(mode="after")
+    def _frames_enough(self) -> "Config":
+        shortest = min(self.length, self.alone_length)
+        if self.perceptual_frames > shortest:
+            raise ValueError(
+                f"perceptual_frames: {self.perceptual_frames} is more than a window's {shortest} frames"
+            )
+        return self
+
+
+# What the generator is made of, and what each stage depends on: never a weight of stage 3 alone.
+_DATA = ("image_size", "emotions")
+GENERATOR_KEYS = (*_DATA, "width", "speech_width")
+STAGE_KEYS: dict[str, tuple[str, ...]] = {
+    "emotion_critic": (
+        *(*_DATA, "critic_width", "augment"),
+        *("emotion_batch", "emotion_steps", "emotion_rate"),
+    ),
+    "generator_alone": (
+        *(*GENERATOR_KEYS, "augment", "momentum"),
+        *("mouth", "elsewhere", "auxiliary"),
+        *("perceptual_weight", "perceptual", "perceptual_frames", "perceptual_crop"),
+        *("alone_steps", "alone_batch", "alone_length", "alone_rate"),
+    ),
+}
