@@ -26,6 +26,8 @@ from harness.weights import Weights
 
 _SECOND_NETWORK = "face_landmarks_detector.tflite"
 _WINDOW = 256
+# Small pictures are not enlarged beyond this side: a strip of one row would fill a memory.
+_LARGEST = 2048
 # FaceLandmarker's own threshold for a face being there.
 _IS_FACE = 0.5
 # The window's side, and its middle below the eyes' middle, in interocular units: of those tried on real
@@ -45,7 +47,8 @@ class FaceLandmarker:
         import mediapipe
 
         height, width = image.shape[:2]
-        scale = max(1.0, self.chosen.smallest_picture / min(height, width))
+        scale = self.chosen.smallest_picture / min(height, width)
+        scale = max(1.0, min(scale, _LARGEST / max(height, width)))
         if scale > 1:
             image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
         picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
