@@ -19,6 +19,7 @@ MEL_STEPS_PER_SECOND = 80
 MEL_WINDOW = 16
 MFCC_PER_FRAME = 4
 _N_FFT, _HOP = 800, 200
+_BLOCK = 8192  # steps transformed at once (102 s): an hour of sound needs no more memory than that
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -29,6 +30,11 @@ def mel_spectrogram(audio: Audio) -> Float32:
     emphasised = lfilter([1.0, -0.97], [1.0], audio.astype(np.float64))
     padded = np.pad(emphasised, _N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
+    blocks = [_mel_block(frames[start : start + _BLOCK]) for start in range(0, len(frames), _BLOCK)]
+    return np.concatenate(blocks, axis=1)
+
+
+def _mel_block(frames: Float64) -> Float32:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)
     magnitude = np.abs(np.fft.rfft(frames * hann, axis=1))
     decibel = 20 * np.log10(np.maximum(1e-5, _mel_filters() @ magnitude.T)) - 20
@@ -51,9 +57,13 @@ def mel_slice(audio: Audio, first: int, steps: int) -> Float32:
 
 def mel_windows(audio: Audio, frames: int) -> Float32:
     """Return (frames, 80, 16): the 200 ms of mel that starts at each video frame, silence past the end."""
-    mel = mel_spectrogram(audio)
-    starts = (np.arange(frames) * MEL_STEPS_PER_SECOND) // FPS
-    missing = starts[-1] + MEL_WINDOW - mel.shape[1]
+    return windows_of(mel_spectrogram(audio), np.arange(frames))
+
+
+def windows_of(mel: Float32, frames: NDArray[np.int64]) -> Float32:
+    """Return (len(frames), 80, 16): the 200 ms of `mel` (80, steps) from each of these video frames on."""
+    starts = (frames * MEL_STEPS_PER_SECOND) // FPS
+    missing = int(starts.max()) + MEL_WINDOW - mel.shape[1]
     if missing > 0:
         mel = np.pad(mel, ((0, 0), (0, missing)), constant_values=-4.0)
     return np.stack([mel[:, s : s + MEL_WINDOW] for s in starts])

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness import catalog
 from harness.contracts import LSEProtocol
+from harness.protocol import Reference
 from harness.types import BadInput
 
 M = TypeVar("M", bound=BaseModel)
@@ -69,7 +70,7 @@ class Data(Strict):
     size: int = Field(64, ge=32, le=512, multiple_of=2)
     faces: Literal["none", "face-v1"] = "none"
     split: SplitFractions = SplitFractions()
-    reference: Literal["neutral", "same_clip"] = "neutral"
+    reference: Reference = "neutral"
     test_clips: int | None = Field(None, ge=1)
 
     @model_validator(mode="before")

@@ -48,6 +48,9 @@ class MethodCard:
         relative of a network in this method's losses; those metrics are marked for this method. None: not
         known here, as of clips that came without their method.
     control: it shows an instrument's limits, it does not compete, and it alone is given `Request.target`.
+    video_to_video: it edits a source clip; it is given the whole of it where the run's protocol offers one
+        (`data.reference: source`), the first frame otherwise, as every other method.
+    note: what its conditions do not say, for the reader of its row.
     """
 
     name: str
@@ -58,6 +61,8 @@ class MethodCard:
     licence: str = "Apache-2.0"
     control: bool = False
     trains: bool = True
+    video_to_video: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

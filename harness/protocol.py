@@ -10,19 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.contracts import MethodCard
 from harness.faces import eye_centres
 from harness.prepare import PreparedClip, load
 from harness.types import BadInput, Request, Sample, Target
 
+Reference = Literal["neutral", "source", "same_clip"]
+"""Where the reference comes from.
+
+neutral: the first frame of a neutral clip of the same speaker. source: the same, of the same sentence where
+there is one, and methods that edit a clip are given the whole of it. same_clip: the target's own first frame.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request as paths: what travels to a worker. Paths are prepared clips."""
+    """One request as paths: what travels to a worker. Paths are prepared clips.
+
+    source: whether methods that edit a clip may have the whole reference clip.
+    """
 
     sample: Sample
     truth: Path
     reference: Path
     reference_id: str
+    reference_emotion: str | None
+    source: bool
     other_audio: Path | None
     other_emotion: Path | None
     seed: int
@@ -44,7 +57,7 @@ def asks(
     tested: Sequence[Sample],
     samples: Sequence[Sample],
     prepared: Mapping[str, Path],
-    policy: Literal["neutral", "same_clip"],
+    policy: Reference,
     seed: int,
 ) -> list[Ask]:
     """Return the request of every tested sample. `prepared` maps sample ids to files; the rest is unusable.
@@ -54,7 +67,7 @@ def asks(
     usable = [s for s in samples if s.id in prepared]
     made = []
     for sample in tested:
-        reference = sample if policy == "same_clip" else _neutral(sample, usable)
+        reference = sample if policy == "same_clip" else _neutral(sample, usable, policy)
         audio, emotion = _other_audio(sample, usable), _other_emotion(sample, usable)
         made.append(
             Ask(
@@ -62,6 +75,8 @@ def asks(
                 truth=prepared[sample.id],
                 reference=prepared[reference.id],
                 reference_id=reference.id,
+                reference_emotion=reference.emotion,
+                source=policy == "source",
                 other_audio=prepared[audio.id] if audio else None,
                 other_emotion=prepared[emotion.id] if emotion else None,
                 seed=int.from_bytes(hashlib.sha256(f"{seed}:{sample.id}".encode()).digest()[:4], "big"),
@@ -71,7 +86,7 @@ def asks(
 
 
 def without_reference(
-    samples: Sequence[Sample], prepared: Mapping[str, Path], policy: Literal["neutral", "same_clip"]
+    samples: Sequence[Sample], prepared: Mapping[str, Path], policy: Reference
 ) -> dict[str, str]:
     """Return, by id, why a prepared test sample has no reference picture and so cannot be asked for."""
     if policy == "same_clip":
@@ -80,34 +95,40 @@ def without_reference(
     return {s.id: _no_neutral(s) for s in usable if s.split == "test" and not _neutrals(s, usable)}
 
 
-def request(ask: Ask, control: bool) -> tuple[Request, PreparedClip]:
+def request(ask: Ask, card: MethodCard) -> tuple[Request, PreparedClip]:
     """Return the request itself and the clip that it should become; only a control is given the target."""
     truth = load(ask.truth)
     reference = load(ask.reference)
+    shown = slice(None) if ask.source and card.video_to_video else slice(1)
     context = truth.frames.copy()
     context[truth.mask] = 0
     made = Request(
         id=ask.sample.id,
-        reference=reference.frames[:1],
+        reference=reference.frames[shown],
+        reference_emotion=ask.reference_emotion,
         context=context,
         mask=truth.mask,
         eyes=eye_centres(truth.landmarks),
-        reference_eyes=eye_centres(reference.landmarks[:1]),
+        reference_eyes=eye_centres(reference.landmarks[shown]),
+        reference_landmarks=reference.landmarks[shown],
         audio=truth.audio,
         frames=len(truth.frames),
         emotion=ask.sample.emotion,
         level=ask.sample.level,
         text=ask.sample.text,
         seed=ask.seed,
-        target=Target(ask.truth, ask.other_audio, ask.other_emotion) if control else None,
+        target=Target(ask.truth, ask.other_audio, ask.other_emotion) if card.control else None,
     )
     return made, truth
 
 
-def _neutral(sample: Sample, usable: Sequence[Sample]) -> Sample:
+def _neutral(sample: Sample, usable: Sequence[Sample], policy: Reference) -> Sample:
     found = _neutrals(sample, usable)
     if not found:
         raise BadInput(_no_neutral(sample))
+    same = [s for s in found if s.text is not None and s.text == sample.text]
+    if policy == "source" and same:
+        found = same
     return min(found, key=lambda s: _lot(sample.id + s.id))
 
 

@@ -39,6 +39,14 @@ FPS_CARD = MetricCard(
     comparable=False,
 )
 
+_STILL = "the first frame of the clip that clips.csv names"
+_SHOWN = {
+    "neutral": _STILL,
+    "same_clip": _STILL,
+    "source": f"{_STILL}; all of it, played forth and back where it is shorter than the target, for methods "
+    "whose card says video_to_video",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -66,10 +74,7 @@ def about_sweep(sweep: Sweep) -> About:
         config=sweep.model_dump(mode="json"),
         modules=own_modules(named),
         seeds={"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
-        reference={
-            "policy": sweep.data.reference,
-            "frame": "the first frame of the clip that clips.csv names",
-        },
+        reference={"policy": sweep.data.reference, "frame": _SHOWN[sweep.data.reference]},
         faces=sweep.data.faces,
         backbones=sweep.backbones,
     )

@@ -34,7 +34,16 @@ RESULT_COLUMNS = (
     "detail",
 )
 CLIP_COLUMNS = ("run", "method", "trial", "clip", "metric", "value", "reason", "detail")
-SAMPLE_COLUMNS = ("clip", "speaker", "emotion", "level", "text", "frames", "reference_clip")
+SAMPLE_COLUMNS = (
+    "clip",
+    "speaker",
+    "emotion",
+    "level",
+    "text",
+    "frames",
+    "reference_clip",
+    "reference_frames",
+)
 CURVE_COLUMNS = ("run", "method", "trial", "stage", "step", "loss", "value")
 
 NO_TRIAL = "-"

@@ -23,7 +23,8 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for ask in asked:
-        Image.fromarray(load(ask.reference).frames[0]).save(folder / f"{ask.sample.id}.png")
+        reference = load(ask.reference).frames
+        Image.fromarray(reference[0]).save(folder / f"{ask.sample.id}.png")
         rows.append(
             {
                 "clip": ask.sample.id,
@@ -33,6 +34,7 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
                 "text": ask.sample.text,
                 "frames": len(load(ask.truth).frames),
                 "reference_clip": ask.reference_id,
+                "reference_frames": len(reference) if ask.source else 1,
             }
         )
     results.write_rows(out / "clips.csv", results.SAMPLE_COLUMNS, rows)

@@ -84,13 +84,17 @@ class Target:
 class Request:
     """What a method is asked to generate.
 
-    reference: (R, H, W, 3) uint8; R = 1 is a still, R > 1 a source clip. The run's protocol says which
-        clip it comes from; it is never a frame of the target clip unless that is asked for.
+    reference: (R, H, W, 3) uint8; R = 1 is a still, R > 1 a source clip for a method whose card says
+        video_to_video. The run's protocol says which clip it comes from; it is never a frame of the target
+        clip unless that is asked for, and then it is a still. A source shorter than `frames` is played forth
+        and back; it is never slowed down.
+    reference_emotion: the emotion that the reference shows, None where the corpus does not say.
     context: (T, H, W, 3) uint8, the target's own frames with the whole face zeroed by `faces.full_face_mask`,
         for methods whose paper inpaints; it shows only what the mask leaves (hair, background, pose).
     mask: (T, H, W) bool, True where `context` is zeroed.
     eyes: (T, 2, 2) float32 pixels, the centres of right and left eye in the target's frames: the head's place
         that the mask already shows. reference_eyes: (R, 2, 2), the same in the reference.
+    reference_landmarks: (R, 68, 2) float32 pixels of the reference, iBUG-68 order.
     audio: (N,) float32 mono 16 kHz, None where the corpus's file is silent: the engine then asks only methods
         that do not listen. frames: how many to make, at 25 frames/s.
     emotion, level, text, scene: the conditioning asked for; None where there is none.
@@ -104,6 +108,7 @@ class Request:
     mask: NDArray[np.bool_]
     eyes: NDArray[np.float32]
     reference_eyes: NDArray[np.float32]
+    reference_landmarks: NDArray[np.float32]
     audio: Audio | None
     frames: int
     emotion: str | None
@@ -111,6 +116,7 @@ class Request:
     text: str | None
     seed: int
     scene: str | None = None
+    reference_emotion: str | None = None
     target: Target | None = None
 
 

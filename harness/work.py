@@ -124,7 +124,7 @@ class Generate:
 
     def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, float]:
         card = method.card
-        asked, _ = request(ask, card.control)
+        asked, _ = request(ask, card)
         if asked.audio is None and "audio" in card.conditions:
             raise Unscorable(f"{ask.sample.video.name}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
@@ -144,7 +144,8 @@ class Price:
 
         def one(item: tuple[Entrant, Path, Ask]) -> Cost:
             entrant, model, ask = item
-            return measured(_load(entrant), model, request(ask, control=False)[0])
+            method = _load(entrant)
+            return measured(method, model, request(ask, method.card)[0])
 
         return one
 

@@ -44,6 +44,7 @@ def notes(run: Run, board: Board) -> list[Note]:
         *_without_value(board),
         *_related(board),
         *_without_emotion(run, board),
+        *_video_to_video(run, board),
         *_not_comparable(run, board),
         *_out_of_domain(run, board),
     ]
@@ -168,6 +169,20 @@ def _without_emotion(run: Run, board: Board) -> list[Note]:
             "scores show what voice and reference picture brought.",
         )
     ]
+
+
+def _video_to_video(run: Run, board: Board) -> list[Note]:
+    """Return which methods edited a clip, and that the others saw one picture of it."""
+    editors = sorted({row.method for row in board.competing if row.card.video_to_video})
+    if not editors:
+        return []
+    given = "was given one picture as the others were (data.reference is not source): a still, tiled"
+    if run.record.reference.get("policy") == "source":
+        given = (
+            "edited the whole source clip that clips.csv names, played forth and back where it is shorter "
+            "than the target, so the head moves as the source's does; the others were given its first frame"
+        )
+    return [Note("", f"Video-to-video: {', '.join(editors)} {given}.")]
 
 
 def _not_comparable(run: Run, board: Board) -> list[Note]:

@@ -41,6 +41,7 @@ def test_parameters_and_operations_are_those_counted_by_hand(tmp_path: Path, fra
         mask=picture[..., 0] > 0,
         eyes=points,
         reference_eyes=points,
+        reference_landmarks=np.zeros((1, 68, 2), np.float32),
         audio=np.zeros(640 * frames, np.float32),
         frames=frames,
         emotion=None,

@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 
 from harness import prepare, protocol
+from harness.contracts import MethodCard
 from harness.types import BadInput, Sample
 
 SENTENCES = ("one", "two", "three")
+STILL = MethodCard("m", "M", "none", ("reference",))
+EDITOR = MethodCard("e", "E", "none", ("reference",), video_to_video=True)
+CONTROL = MethodCard("c", "C", "none", (), control=True)
 
 
 def corpus(folder: Path) -> tuple[list[Sample], dict[str, Path]]:
@@ -64,12 +68,12 @@ def test_a_speaker_without_a_neutral_clip_is_named_with_the_fix(tmp_path: Path) 
 def test_a_request_hides_the_face_and_shows_the_target_to_controls_only(tmp_path: Path) -> None:
     samples, files = corpus(tmp_path)
     ask = protocol.asks(samples, samples, files, "neutral", seed=1)[1]
-    method, truth = protocol.request(ask, control=False)
+    method, truth = protocol.request(ask, STILL)
     assert method.target is None
     assert not method.context[truth.mask].any()
     assert (method.context[~truth.mask] == truth.frames[~truth.mask]).all()
     assert (method.reference != truth.frames[0]).all()
-    control, _ = protocol.request(ask, control=True)
+    control, _ = protocol.request(ask, CONTROL)
     assert control.target is not None
     assert control.target.truth == ask.truth
 
@@ -95,3 +99,26 @@ def test_train_clips_are_never_tested(tmp_path: Path) -> None:
     samples, _ = corpus(tmp_path)
     split = [replace(s, split="train" if s.speaker == "a" else "test") for s in samples]
     assert {s.speaker for s in protocol.choose_test(split, None)} == {"b"}
+
+
+def test_a_source_is_a_neutral_clip_of_the_same_sentence_and_never_the_target(tmp_path: Path) -> None:
+    samples, files = corpus(tmp_path)
+    for ask in protocol.asks(samples, samples, files, "source", seed=1):
+        speaker, text, emotion = ask.reference_id.split("_")
+        assert ask.reference_id != ask.sample.id
+        assert (speaker, emotion, ask.reference_emotion) == (ask.sample.speaker, "neutral", "neutral")
+        assert (text == ask.sample.text) == (ask.sample.emotion != "neutral")
+
+
+@pytest.mark.parametrize("policy", ["neutral", "source", "same_clip"])
+def test_only_an_editor_is_given_a_whole_clip_and_only_of_a_source(
+    tmp_path: Path, policy: protocol.Reference
+) -> None:
+    samples, files = corpus(tmp_path)
+    for ask in protocol.asks(samples, samples, files, policy, seed=1):
+        for card in (STILL, EDITOR, CONTROL):
+            asked, _ = protocol.request(ask, card)
+            expected = 3 if policy == "source" and card is EDITOR else 1
+            shapes = [x.shape for x in (asked.reference_eyes, asked.reference_landmarks)]
+            assert len(asked.reference) == expected
+            assert shapes == [(expected, 2, 2), (expected, 68, 2)]

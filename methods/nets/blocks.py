@@ -125,8 +125,15 @@ def upsample(x: Tensor) -> Tensor:
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """Put `module` in evaluation mode, without gradients for its parameters, and return it."""
+    """Put `module` in evaluation mode, without gradients for its parameters, and return it.
+
+    Recurrent layers stay in training mode, which is the same without dropout: cuDNN passes gradients
+    through them in no other.
+    """
     module.eval()
+    for layer in module.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.train()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module

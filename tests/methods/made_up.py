@@ -37,10 +37,12 @@ def request_for(path: Path, emotion: str = "happy", target: Target | None = None
     return Request(
         id=path.stem,
         reference=clip.frames[:1],
+        reference_emotion="neutral",
         context=context,
         mask=clip.mask,
         eyes=eye_centres(clip.landmarks),
         reference_eyes=eye_centres(clip.landmarks[:1]),
+        reference_landmarks=clip.landmarks[:1],
         audio=clip.audio,
         frames=len(clip.frames),
         emotion=emotion,

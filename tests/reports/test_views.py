@@ -340,3 +340,22 @@ def test_words() -> None:
     assert interval(1.0, 2.5, 1) == "[1.0, 2.5]" and interval(math.nan, 1.0, 1) == ""
     assert coverage(18, 0) == "n 18" and coverage(17, 1) == "n 17 of 18"
     assert [duration(s) for s in (8.4, 723, 3840)] == ["8.4 s", "12 min 03 s", "1 h 04 min"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"), [("source", "edited the whole source clip"), ("neutral", "a still")]
+)
+def test_a_page_says_who_edited_a_clip(tmp_path: Path, policy: str, said: str) -> None:
+    folder = make(tmp_path / "run", Options(frames=0))
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    write_views(folder)
+    assert "Video-to-video" not in (folder / "leaderboard.md").read_text()
+    record["methods"]["cvae"]["video_to_video"] = True
+    record["reference"]["policy"] = policy
+    path.write_text(json.dumps(record))
+    write_views(folder)
+    (note,) = [
+        line for line in (folder / "leaderboard.md").read_text().splitlines() if "Video-to-video" in line
+    ]
+    assert "cvae" in note and said in note

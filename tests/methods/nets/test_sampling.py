@@ -11,7 +11,8 @@ from harness.audio import mel_windows
 from harness.contracts import TrainingData
 from harness.types import BadInput
 from methods.nets.align import upright_eyes
-from methods.nets.sampling import Draw, Windows, WindowSampler
+from methods.nets.masks import half_mask
+from methods.nets.sampling import OWN, Draw, Windows, WindowSampler, generator_mel, streamed_mel
 from methods.nets.wave import Hearing
 
 
@@ -26,6 +27,7 @@ def test_shapes(corpus: TrainingData) -> None:
         (6, 5, 3, 64, 64),
         (6, 5, 1, 64, 64),
         (6, 5, 3, 64, 64),
+        (6, 0, 3, 64, 64),
         (6, 5, 1, 80, 16),
         (6, 1, 80, 16),
         (6,),
@@ -131,3 +133,46 @@ def test_bad_input_is_named(corpus: TrainingData) -> None:
         WindowSampler(corpus, EMOTIONS, 96, Draw(1, 5))
     with pytest.raises(BadInput, match="at least 99 frames"):
         WindowSampler(corpus, EMOTIONS, SIZE, Draw(1, 99))
+
+
+def test_a_source_is_played_from_the_speakers_clip_in_that_emotion(corpus: TrainingData) -> None:
+    """Mouths are red in happy clips and dark in neutral ones; speakers differ in skin."""
+    plan = Draw(clips=16, length=5, mask="half", source="neutral")
+    windows = WindowSampler(corpus, ("happy",), SIZE, plan).draw(np.random.default_rng(0))
+    assert windows.target[:, :, 0, 46, 32].min() > 0.7
+    for pictures in (windows.reference, windows.seen):
+        assert pictures.shape == windows.target.shape
+        assert pictures[:, :, 0, 46, 32].max() < 0.2
+        assert [_skin_of(corpus, p[0]) ^ 1 for p in pictures] == [
+            _skin_of(corpus, t[0]) for t in windows.target
+        ]
+    assert (windows.reference[:, 0] != windows.reference[:, 4]).flatten(1).any(1).all()
+    assert windows.mask[0, 0, 0].equal(torch.from_numpy(half_mask(1, SIZE)[0]))
+
+
+def test_frames_of_the_own_clip_are_other_frames_on_end(corpus: TrainingData) -> None:
+    one = replace(corpus, clips=corpus.clips[:1], speakers=("a",), emotions=("neutral",), splits=("train",))
+    clip = prepare.load(corpus.clips[0])
+    frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).float() / 255
+    windows = drawn(one, Draw(clips=8, length=5, source=OWN))
+    for reference in windows.reference:
+        assert any(torch.allclose(frames[s : s + 5], reference, atol=1e-2) for s in range(10))
+    assert windows.seen.shape[1] == 0
+
+
+def _skin_of(corpus: TrainingData, picture: torch.Tensor) -> int:
+    """Which clip of the corpus has this picture's skin: each has its own."""
+    skins = [prepare.load(path).frames[0, 20, 32] / 255 for path in corpus.clips]
+    return int(np.argmin([abs(skin - picture[:, 20, 32].numpy()).sum() for skin in skins]))
+
+
+def test_a_pair_without_a_source_is_named(corpus: TrainingData) -> None:
+    with pytest.raises(BadInput, match="of a speaker with a clip in sad"):
+        WindowSampler(corpus, ("happy",), SIZE, Draw(1, 5, source="sad"))
+
+
+def test_mel_in_chunks_is_the_whole(corpus: TrainingData) -> None:
+    audio = prepare.load(corpus.clips[0]).audio
+    chunks = list(streamed_mel(audio, 14, 4))
+    assert [len(chunk) for chunk in chunks] == [4, 4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate(chunks), generator_mel(audio, 14))

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from harness import faces
+from harness.paste import paste, pasted
+from harness.types import BadInput
+
+
+def smooth_picture(height: int = 120, width: int = 160) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / 9) + np.cos(y / 11), np.sin((x + y) / 13), np.cos((x - y) / 12)]
+    return np.stack([np.clip(128 + 50 * w, 0, 255) for w in waves], -1).astype(np.uint8)
+
+
+def disc(size: int = 64) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    return np.hypot(x - size / 2 + 0.5, y - size / 2 + 0.5) < 0.4 * size
+
+
+BOXES = [(40.0, 30.0, 64.0), (33.4, 20.7, 80.5), (50.3, 41.9, 37.2), (-12.6, 60.2, 90.0)]
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_an_unchanged_crop_leaves_the_picture_as_it_was(box: tuple[float, float, float]) -> None:
+    """Crop, then paste: within the error of resampling twice inside, not a bit changed outside the mask."""
+    picture, place, mask = smooth_picture(), np.array(box), disc()
+    back = paste(picture, faces.crop(picture, place, 64), place, mask)
+    difference = np.abs(back.astype(int) - picture)
+    assert difference.max() <= 4
+    ys, xs = np.nonzero(difference.max(axis=2))
+    crop_x, crop_y = (((v + 0.5 - o) * 64 / box[2] - 0.5) for v, o in ((xs, box[0]), (ys, box[1])))
+    assert mask[np.rint(crop_y).astype(int), np.rint(crop_x).astype(int)].all()
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_a_changed_crop_changes_the_mask_only_and_fades_at_its_border(box: tuple[float, ...]) -> None:
+    picture, mask = np.full((120, 160, 3), 100, np.uint8), disc()
+    back = paste(picture, np.full((64, 64, 3), 200, np.uint8), np.array(box), mask)
+    left, top, side = box
+    y, x = np.mgrid[:120, :160]
+    radius = np.hypot(x + 0.5 - left - side / 2, y + 0.5 - top - side / 2) / side
+    assert (back[radius > 0.4 + 1 / 64] == 100).all()
+    assert (back[radius < 0.25] == 200).all()
+    ring = back[(radius > 0.34) & (radius < 0.38)]
+    assert 100 < ring.mean() < 200
+
+
+def test_a_mask_to_the_crops_edge_leaves_no_seam() -> None:
+    picture = np.full((120, 160, 3), 100, np.uint8)
+    back = paste(
+        picture, np.full((64, 64, 3), 200, np.uint8), np.array([40, 30, 64]), np.ones((64, 64), bool)
+    )
+    steps = np.abs(np.diff(back[62, 38:106, 0].astype(int)))
+    assert back[62, 72, 0] == 200 and steps.max() < 40
+
+
+def test_a_box_outside_changes_nothing() -> None:
+    picture = smooth_picture()
+    crop = np.zeros((64, 64, 3), np.uint8)
+    np.testing.assert_array_equal(paste(picture, crop, np.array([500, 30, 64]), disc()), picture)
+
+
+def test_a_clip_is_pasted_frame_by_frame() -> None:
+    pictures = [smooth_picture() for _ in range(3)]
+    crops = np.stack([np.full((64, 64, 3), v, np.uint8) for v in (0, 100, 250)])
+    boxes, masks = np.array(BOXES[:3]), np.stack([disc()] * 3)
+    for made, picture, crop, box in zip(
+        pasted(pictures, crops, boxes, masks), pictures, crops, boxes, strict=True
+    ):
+        np.testing.assert_array_equal(made, paste(picture, crop, box, masks[0]))
+    with pytest.raises(BadInput, match="2 pictures for 3 crops"):
+        list(pasted(pictures[:2], crops, boxes, masks))
+    with pytest.raises(BadInput, match="3 crops, 2 boxes"):
+        list(pasted(pictures, crops, boxes[:2], masks))
