@@ -70,9 +70,9 @@ def at_full_size(
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the source's own pictures, in `order`, each with its frame of a generated clip pasted in.
 
-    clip: the source as it was prepared. order: (T,), which source frame each of `frames` (T, S, S, 3) was made
-    of, neighbours close together (`protocol.played`). Sides are even, as video wants them: an odd last row or
-    column is left out. A second of pictures is in memory at a time.
+    clip: the source as it was prepared. order: (T,), of which source frame each of `frames` (T, S, S, 3) was
+    made, neighbours close together (`protocol.played`). Sides are even, as video wants them: an odd last row
+    or column is left out. A second of pictures is in memory at a time.
     Raises BadInput for a clip that was never cut out of footage.
     """
     if clip.boxes is None:
