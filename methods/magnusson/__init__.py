@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from torch import nn
 
 from harness.contracts import MethodCard, Training
+from harness.protocol import played
 from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.magnusson import config as settings
 from methods.magnusson import training as stages
@@ -25,7 +26,6 @@ from methods.nets.asked import collected, sound_asked_for
 from methods.nets.masks import half_mask, hull_mask
 from methods.nets.sampling import streamed_mel
 from methods.nets.saved import read_model, write_model
-from methods.nets.source import played
 from methods.nets.wav2lip import Wav2Lip
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
