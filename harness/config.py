@@ -68,7 +68,7 @@ class Data(Strict):
     root: Path | None = None
     synthetic: Synthetic = Synthetic()
     size: int = Field(64, ge=32, le=512, multiple_of=2)
-    faces: Literal["none", "face-v1"] = "none"
+    faces: Literal["none", "face-v1", "face-v1-embedded"] = "none"
     split: SplitFractions = SplitFractions()
     reference: Reference = "neutral"
     test_clips: int | None = Field(None, ge=1)

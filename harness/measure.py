@@ -20,7 +20,7 @@ import numpy as np
 
 from harness import catalog, media, prepare
 from harness.contracts import Metric, MetricCard, Setup
-from harness.faces import POLICIES, Policy, mediapipe_detector, resized_to
+from harness.faces import FILES, POLICIES, Policy, open_detector, resized_to
 from harness.jobs import attempt
 from harness.prepared import tars
 from harness.store import Store, digest, write_whole
@@ -102,7 +102,9 @@ class Measure:
         cv2.setNumThreads(1)
         made = _made(self.metrics)
         if self.view.faces.crops:
-            self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
+            self.weights.path(
+                FILES[self.view.faces.detector]
+            )  # a missing detector file is one error, not one a clip
         return partial(self._one, made)
 
     def _one(self, metrics: list[Metric], item: Comparison) -> tuple[Fault, ...]:
@@ -157,7 +159,7 @@ class Measure:
             ready = prepare.load(path)
         elif self.view.faces.crops:
             sample = Sample(path.stem, path, None, None, None)
-            detector = partial(mediapipe_detector, self.view.faces, self.weights)
+            detector = partial(open_detector, self.view.faces, self.weights)
             ready = prepare.prepare(sample, self.view.faces, CROP_SIDE, detector)
         else:
             return replace(media.read_clip(path), path=path), None

@@ -18,7 +18,7 @@ from harness import catalog, config, media, prepare
 from harness.contracts import Method
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
-from harness.faces import Policy, mediapipe_detector
+from harness.faces import FILES, Policy, open_detector
 from harness.fit import FitSpec, run_fit, run_stage
 from harness.jobs import writing
 from harness.paste import at_full_size
@@ -52,9 +52,11 @@ class Prepare:
     def open(self) -> Callable[[Sample], Path]:
         """See Job."""
         cv2.setNumThreads(1)
-        detector = partial(mediapipe_detector, self.policy, self.weights)
+        detector = partial(open_detector, self.policy, self.weights)
         if self.policy.crops:
-            self.weights.path("face-landmarker")  # a missing detector file is one error, not one a clip
+            self.weights.path(
+                FILES[self.policy.detector]
+            )  # a missing detector file is one error, not one a clip
         code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
