@@ -54,9 +54,8 @@ class Prepare:
         cv2.setNumThreads(1)
         detector = partial(open_detector, self.policy, self.weights)
         if self.policy.crops:
-            self.weights.path(
-                FILES[self.policy.detector]
-            )  # a missing detector file is one error, not one a clip
+            # A missing detector file is one error, not one a clip.
+            self.weights.path(FILES[self.policy.detector])
         code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
