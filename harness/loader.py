@@ -25,7 +25,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from harness import prepare
 from harness.audio import MEL_STEPS_PER_SECOND, MEL_WINDOW, mel_slice
 from harness.media import Frame
-from harness.prepared import crops, index, tars
+from harness.prepared import arrays, crops, index, tars
 from harness.prepared.index import Row
 from harness.prepared.place import Place
 from harness.types import FPS, Audio, BadInput, Frames
@@ -237,11 +237,11 @@ def _read(
     row: Row, members: tars.Members, chosen: Sequence[tuple[int, int]], length: int, change: Change | None
 ) -> Iterator[_Window]:
     """Yield the windows at (start, another's start) of the sample whose members follow."""
-    arrays: dict[str, NDArray[Any]] = {}
+    stored: dict[str, NDArray[Any]] = {}
     mel = np.empty((0, 0), np.float32)
     for extension, content in members:
         if extension == "npz":
-            arrays = prepare.read_arrays(content)
+            stored = arrays.read(content, ("landmarks", "mask"))
         elif extension == "wav":
             mel = _mel(prepare.read_sound(content), row.frames or 0)
         elif extension == "avi":
@@ -252,8 +252,8 @@ def _read(
                 part = slice(start, start + length)
                 yield _Window(
                     frames=frames if change is None else change(frames),
-                    mask=prepare.unpacked(arrays["mask"][part], row.size or 0)[:, None],
-                    landmarks=arrays["landmarks"][part],
+                    mask=arrays.unpacked(stored["mask"][part], row.size or 0)[:, None],
+                    landmarks=stored["landmarks"][part],
                     mel=np.stack([_mel_window(mel, start + i) for i in range(length)]),
                     other_mel=_mel_window(mel, other),
                     start=start,

@@ -25,7 +25,7 @@ from scipy.io import wavfile
 from harness import faces, media
 from harness.faces import OpenDetector, Policy
 from harness.media import Frame
-from harness.prepared import crops, tars
+from harness.prepared import arrays, crops, tars
 from harness.store import file_digest
 from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, Frames, Sample
 
@@ -92,10 +92,12 @@ def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenD
     It says what was made of what and how, and no label: those may change without the clip.
     """
     found = _crops(sample, policy, size, detector)
-    arrays = {
-        "landmarks": found.landmarks,
-        "boxes": found.boxes,
-        "mask": np.stack([np.packbits(mask) for mask in faces.full_face_masks(found.landmarks, size)]),
+    points = found.landmarks
+    kept = {"landmarks": points, "boxes": found.boxes, "pose": faces.head_pose(points)}
+    masks: dict[str, arrays.Masks] = {
+        "mask": faces.full_face_masks(points, size),
+        "lower_half": faces.lower_half_masks(points, size),
+        "hull": faces.hull_masks(points, size),
     }
     about = {
         "id": sample.id,
@@ -105,16 +107,16 @@ def write(path: Path, sample: Sample, policy: Policy, size: int, detector: OpenD
         "faces": asdict(policy),
         "size": size,
     }
-    _write(path, about, arrays, found.audio, found.pictures)
+    npz = arrays.packed(kept, masks, len(points), size)
+    _write(path, {**about, "frames": len(points)}, npz, found.audio, found.pictures)
 
 
 def save(path: Path, clip: PreparedClip) -> None:
     """Write the file of a clip that comes from no footage; the caller makes it atomic (`store`)."""
-    arrays = {"landmarks": clip.landmarks, "mask": np.packbits(clip.mask.reshape(len(clip.mask), -1), axis=1)}
-    if clip.boxes is not None:
-        arrays["boxes"] = clip.boxes
-    about = {"id": "clip", "size": clip.frames.shape[1]}
-    _write(path, about, arrays, clip.audio, clip.frames)
+    frames, size = clip.frames.shape[:2]
+    kept = {"landmarks": clip.landmarks} | ({} if clip.boxes is None else {"boxes": clip.boxes})
+    npz = arrays.packed(kept, {"mask": clip.mask}, frames, size)
+    _write(path, {"id": "clip", "size": size, "frames": frames}, npz, clip.audio, clip.frames)
 
 
 def load(path: Path) -> PreparedClip:
@@ -123,9 +125,9 @@ def load(path: Path) -> PreparedClip:
         found: dict[str, Any] = {}
         for extension, content in members:
             found[extension] = _READ[extension](content)
-        arrays, frames = found["npz"], found["avi"]
-        mask = unpacked(arrays["mask"], frames.shape[1])
-        return PreparedClip(frames, found.get("wav"), arrays["landmarks"], mask, arrays.get("boxes"))
+        stored, frames = found["npz"], found["avi"]
+        mask = arrays.unpacked(stored["mask"], frames.shape[1])
+        return PreparedClip(frames, found.get("wav"), stored["landmarks"], mask, stored.get("boxes"))
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -142,12 +144,6 @@ def frames_and_sound(path: Path) -> tuple[int, bool]:
     """Return a prepared clip's frame count and whether it has sound, without reading its pictures."""
     about = describe(path)
     return about["frames"], about["sound"]
-
-
-def unpacked(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
-    """Return (T, S, S) bool of the stored (T, ceil(S * S / 8)) bits."""
-    bits = np.unpackbits(mask, axis=1, count=size * size)
-    return bits.astype(bool).reshape(-1, size, size)
 
 
 def source_files(sample: Sample) -> list[Path]:
@@ -235,43 +231,22 @@ def _fitted(audio: Audio, frames: int, sample: Sample) -> Audio:
 
 
 def _write(
-    path: Path,
-    about: Mapping[str, Any],
-    arrays: Mapping[str, Any],
-    audio: Audio | None,
-    pictures: Iterable[Frame],
+    path: Path, about: Mapping[str, Any], npz: bytes, audio: Audio | None, pictures: Iterable[Frame]
 ) -> None:
-    frames, size = len(arrays["landmarks"]), about["size"]
-    told: dict[str, Any] = {
-        "frames": frames,
-        "fps": FPS,
-        "sample_rate": SAMPLE_RATE,
-        "sound": audio is not None,
-        **about,
-    }
+    told = {**about, "fps": FPS, "sample_rate": SAMPLE_RATE, "sound": audio is not None}
     members: dict[str, bytes | Path] = {
         "json": json.dumps(told, sort_keys=True, ensure_ascii=False).encode(),
-        "npz": _bytes(lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)),
+        "npz": npz,
     }
     if audio is not None:
-        members["wav"] = _bytes(lambda file: wavfile.write(file, SAMPLE_RATE, audio))
+        sound = io.BytesIO()
+        wavfile.write(sound, SAMPLE_RATE, audio)
+        members["wav"] = sound.getvalue()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".frames.") as folder:
         film = Path(folder) / "frames.avi"
-        crops.write(film, pictures, size)
+        crops.write(film, pictures, about["size"])
         members["avi"] = film
         tars.write_sample(path, about["id"], members)
-
-
-def _bytes(write: Callable[[IO[bytes]], None]) -> bytes:
-    file = io.BytesIO()
-    write(file)
-    return file.getvalue()
-
-
-def read_arrays(content: IO[bytes]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a member `npz`."""
-    with np.load(io.BytesIO(content.read()), allow_pickle=False) as stored:
-        return dict(stored)
 
 
 def read_sound(content: IO[bytes]) -> Audio:
@@ -281,7 +256,7 @@ def read_sound(content: IO[bytes]) -> Audio:
 
 _READ: dict[str, Callable[[IO[bytes]], Any]] = {
     "json": json.load,
-    "npz": read_arrays,
+    "npz": lambda content: arrays.read(content, ("landmarks", "boxes", "mask")),
     "wav": read_sound,
     "avi": lambda content: np.stack(list(crops.read(content))),
 }

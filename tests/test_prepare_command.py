@@ -16,12 +16,12 @@ import fsspec
 import numpy as np
 import pytest
 
-from harness import config, data, datasets, media, prepare, results
+from harness import config, data, datasets, faces, media, prepare, results
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.faces import POLICIES
 from harness.jobs import InProcess, Unwritable, in_process
 from harness.pipeline import Engine, Run
-from harness.prepared import index
+from harness.prepared import arrays, index, tars
 from harness.prepared.command import Asked, Preparation
 from harness.record import Record, about_sweep
 from harness.store import Store
@@ -31,6 +31,7 @@ from harness.weights import Weights
 from tests.films import Film, write
 
 SHARD = 700_000
+NAMES = ("pose", "lower_half", "hull")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,17 @@ def test_a_clip_of_a_shard_is_the_clip_of_the_footage(corpus: Path, made: Path) 
     stored = prepare.load(datasets.read("prepared", made).samples[0].video)
     for name in ("frames", "audio", "landmarks", "mask", "boxes"):
         np.testing.assert_array_equal(getattr(stored, name), getattr(direct, name))
+
+
+def test_pose_and_masks_stand_beside_the_crops(corpus: Path, made: Path) -> None:
+    clip = datasets.read("prepared", made).samples[0].video
+    points = prepare.load(clip).landmarks
+    with tars.open_sample(clip) as members:
+        found = next(arrays.read(content, NAMES) for extension, content in members if extension == "npz")
+    assert set(found) == set(NAMES)
+    np.testing.assert_array_equal(found["pose"], faces.head_pose(points))
+    for name, mask in (("lower_half", faces.lower_half_mask), ("hull", faces.hull_mask)):
+        np.testing.assert_array_equal(arrays.unpacked(found[name], 64), mask(points, 64))
 
 
 def test_two_workers_make_the_same_bytes_and_tell_what_is_unusable(
@@ -135,7 +147,7 @@ def test_stopped_anywhere_and_resumed_the_bytes_are_the_same(
 
 
 def test_killed_in_the_middle_and_resumed_the_bytes_are_the_same(corpus: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness.data", "prepare", "synthetic", str(corpus), "--size", "256"]
+    command = [sys.executable, "-m", "harness.data", "prepare", "synthetic", str(corpus), "--size", "128"]
     command += ["--faces", "none", "--workers", "2", "--out"]
     out = tmp_path / "killed"
     process = subprocess.Popen([*command, str(out)], stderr=subprocess.PIPE, start_new_session=True)
@@ -146,7 +158,7 @@ def test_killed_in_the_middle_and_resumed_the_bytes_are_the_same(corpus: Path, t
     process.wait()
     assert not (out / "index.parquet").exists()
     assert subprocess.run([*command, str(out), "--resume"], check=False, capture_output=True).returncode == 1
-    whole = Asked("synthetic", corpus, str(tmp_path / "whole"), 256, "none", Weights())
+    whole = Asked("synthetic", corpus, str(tmp_path / "whole"), 128, "none", Weights())
     Preparation(whole).run(InProcess())
     assert content(out) == content(tmp_path / "whole")
 

@@ -26,7 +26,14 @@ from harness.faces.detectors import (
     open_detector,
 )
 from harness.faces.geometry import EYES, NOSE_BASE, eye_centres, eye_frame, rescaled
-from harness.faces.masks import full_face_mask, full_face_masks, hull_mask, lower_half_mask
+from harness.faces.masks import (
+    full_face_mask,
+    full_face_masks,
+    hull_mask,
+    hull_masks,
+    lower_half_mask,
+    lower_half_masks,
+)
 from harness.faces.policies import POLICIES, Policy, PolicyName, policy
 from harness.faces.pose import head_pose
 from harness.faces.tracking import Track, cut, largest, look, nearest, track
@@ -56,9 +63,11 @@ __all__ = [
     "full_face_masks",
     "head_pose",
     "hull_mask",
+    "hull_masks",
     "largest",
     "look",
     "lower_half_mask",
+    "lower_half_masks",
     "nearest",
     "open_detector",
     "policy",

@@ -37,7 +37,12 @@ def lower_half_mask(landmarks: Landmarks, size: int) -> Masks:
 
     It, too, says nothing of mouth, jaw or brows.
     """
-    return np.stack(list(_superellipses(landmarks, size, _LOWER_HALF)))
+    return np.stack(list(lower_half_masks(landmarks, size)))
+
+
+def lower_half_masks(landmarks: Landmarks, size: int) -> Iterator[Masks]:
+    """Yield the (S, S) masks of `lower_half_mask` one by one."""
+    yield from _superellipses(landmarks, size, _LOWER_HALF)
 
 
 def hull_mask(landmarks: Landmarks, size: int) -> Masks:
@@ -45,12 +50,17 @@ def hull_mask(landmarks: Landmarks, size: int) -> Masks:
 
     It follows the jaw: a method that is shown its outline is shown when the mouth opens.
     """
-    masks = np.zeros((len(landmarks), size, size), np.uint8)
+    return np.stack(list(hull_masks(landmarks, size)))
+
+
+def hull_masks(landmarks: Landmarks, size: int) -> Iterator[Masks]:
+    """Yield the (S, S) masks of `hull_mask` one by one."""
     # cv2 takes points in sixteenths of a pixel; what is far outside would overflow its integers.
     points = np.rint(np.clip(landmarks, -4 * size, 5 * size) * 16).astype(np.int32)
-    for mask, face in zip(masks, points, strict=True):
+    for face in points:
+        mask = np.zeros((size, size), np.uint8)
         cv2.fillConvexPoly(mask, cv2.convexHull(face), 1, shift=4)
-    return masks.astype(bool)
+        yield mask.astype(bool)
 
 
 def _superellipses(landmarks: Landmarks, size: int, highest: float) -> Iterator[Masks]:

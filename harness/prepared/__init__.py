@@ -2,7 +2,7 @@
 
 A sample is four members of a tar, one after the other, named by the clip's id (`tars.key`):
     json  labels, sizes, frame rate, face policy, SHA-256 of the source files
-    npz   landmarks (T, 68, 2), boxes (T, 3) of the source's pixels, mask as packed bits
+    npz   landmarks, boxes, head pose, masks (`arrays`)
     wav   mono 16 kHz float32; left out for a silent clip
     avi   the crops, lossless (`crops`), 25 frames/s
 So whatever reads a clip (a method, a metric, PyTorch's webdataset, Ray Data, tar itself) sees the same bytes,
