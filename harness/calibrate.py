@@ -16,6 +16,7 @@ from harness.calibration.cases import MOST_CLIPS, Case, drawn_cases, read_cases
 from harness.config import JUDGE_SEEDS, Data, SplitFractions, validated
 from harness.contracts import Backbone, Setup
 from harness.datasets import READERS
+from harness.faces import POLICIES
 from harness.jobs import Executor
 from harness.progress import Progress
 from harness.record import About, Record, full_command, own_modules, run_folder
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--data", default=EMBEDDED, metavar="NAME", help=f"{', '.join(READERS)} ({EMBEDDED}: drawn here)")
     add("--root", type=Path, metavar="DIR", help="the folder of the clips, for any other --data")
-    add("--faces", choices=("none", "face-v1"), help="face policy of real clips (face-v1)")
+    add("--faces", choices=tuple(POLICIES), help="face policy of real clips (face-v1)")
     add("--size", type=int, metavar="PX", help="side of the clips (64 drawn, 256 real)")
     add("--clips", type=int, default=12, metavar="N", help="clips measured (12)")
     add("--out", type=Path, default=Path("reports/runs/calibration"), metavar="DIR")

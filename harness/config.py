@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness import catalog
 from harness.contracts import LSEProtocol
+from harness.faces.policies import PolicyName
 from harness.protocol import Reference
 from harness.types import BadInput
 
@@ -16,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 CONTROLS = ("ground_truth", "still", "wrong_audio", "shifted_audio", "wrong_emotion")
 JUDGE_SEEDS = range(900_000, 1_000_000)
-"""Corpus seeds that only the embedded judges may be trained on."""
+"""Corpus seeds that only the embedded judges and the embedded face detector may be trained on."""
 
 
 class Strict(BaseModel):
@@ -68,7 +69,7 @@ class Data(Strict):
     root: Path | None = None
     synthetic: Synthetic = Synthetic()
     size: int = Field(64, ge=32, le=512, multiple_of=2)
-    faces: Literal["none", "face-v1", "face-v1-embedded"] = "none"
+    faces: PolicyName = "none"
     split: SplitFractions = SplitFractions()
     reference: Reference = "neutral"
     test_clips: int | None = Field(None, ge=1)

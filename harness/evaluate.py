@@ -15,6 +15,7 @@ from typing import get_args
 from harness.config import validated
 from harness.contracts import Backbone, LSEProtocol
 from harness.evaluation import ANY_FOOTAGE, REFERENCE, Evaluation, about, check, evaluate
+from harness.faces import POLICIES
 from harness.pairing import Match
 from harness.progress import Progress
 from harness.record import Record, full_command, run_folder
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--backbones", choices=get_args(Backbone), default="embedded", help="networks of the judges")
     add("--weights", type=Path, metavar="DIR", help="folder of pretrained files, searched first")
     add("--allow-unverified", action="store_true", help="use files of another SHA-256; scores are marked")
-    add("--faces", choices=("none", "face-v1"), default="none", help="crop every clip by its own face")
+    add("--faces", choices=tuple(POLICIES), default="none", help="crop every clip by its own face")
     add("--resize", action="store_true", help="resize generated clips to their reference's size")
     add("--lse-protocol", choices=get_args(LSEProtocol), help="how frames reach the sync network")
     add("--openface", action="store_true", help="AUs from OpenFace's CSV beside each clip (same stem)")

@@ -9,14 +9,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from harness import catalog, pairing, results, scoring, tables
 from harness.config import Strict
 from harness.contracts import Backbone, LSEProtocol, MethodCard, Setup
-from harness.faces import policy
+from harness.faces import PolicyName, policy
 from harness.jobs import Executor
 from harness.measure import Comparison, Scores, View, read_frames
 from harness.pairing import Match
@@ -49,7 +48,7 @@ class Evaluation(Strict):
     backbones: Backbone = "embedded"
     weights: Path | None = None
     allow_unverified: bool = False
-    faces: Literal["none", "face-v1"] = "none"
+    faces: PolicyName = "none"
     resize: bool = False
     lse_protocol: LSEProtocol | None = None
     openface: bool = False

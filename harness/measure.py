@@ -102,9 +102,8 @@ class Measure:
         cv2.setNumThreads(1)
         made = _made(self.metrics)
         if self.view.faces.crops:
-            self.weights.path(
-                FILES[self.view.faces.detector]
-            )  # a missing detector file is one error, not one a clip
+            # A missing detector file is one error, not one a clip.
+            self.weights.path(FILES[self.view.faces.detector])
         return partial(self._one, made)
 
     def _one(self, metrics: list[Metric], item: Comparison) -> tuple[Fault, ...]:

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import BadInput, Frames
+from harness import media
+from harness.prepare import PreparedClip
+from harness.types import FPS, BadInput, Frames, Sample
 
 FEATHER = 0.06
 """Width of the blended border inside the mask, as a share of the crop's side."""
@@ -61,6 +63,30 @@ def pasted(
         yield paste(picture, crop, box, mask)
     if count < len(crops):
         raise BadInput(f"{count} pictures for {len(crops)} crops; give the whole source clip")
+
+
+def at_full_size(
+    source: Sample, clip: PreparedClip, frames: Frames, order: NDArray[np.int64]
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the source's own pictures, in `order`, each with its frame of a generated clip pasted in.
+
+    clip: the source as it was prepared. order: (T,), of which source frame each of `frames` (T, S, S, 3) was
+    made, neighbours close together (`protocol.played`). Sides are even, as video wants them: an odd last row
+    or column is left out. A second of pictures is in memory at a time.
+    Raises BadInput for a clip that was never cut out of footage.
+    """
+    if clip.boxes is None:
+        raise BadInput(f"{source.video}: prepared without boxes, so nothing says where its crops belong")
+    start = source.cut[0] if source.cut is not None else 0.0
+    for first in range(0, len(frames), FPS):
+        at = order[first : first + FPS]
+        low, high = int(at.min()), int(at.max())
+        interval = (start + low / FPS, start + (high + 1) / FPS)
+        held = [picture.rgb() for picture in media.pictures_25fps(source.video, interval)]
+        pictures = [held[i - low] for i in at]
+        for picture in pasted(pictures, frames[first : first + FPS], clip.boxes[at], clip.mask[at]):
+            height, width = picture.shape[:2]
+            yield picture[: height - height % 2, : width - width % 2]
 
 
 def _feathered(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -221,7 +221,9 @@ class Run:
         """Generate what is missing; return the reasons of what could not be, by (title, trial, clip)."""
         items = [(entrant, ask) for entrant in self.entrants for ask in asked]
         with self.record.phase("generate"):
-            outcomes = pool.map(Generate(self.out), items, "generating clips")
+            outcomes = pool.map(
+                Generate(self.out, full_size=self.sweep.data.faces != "none"), items, "generating clips"
+            )
         failed = {}
         for (entrant, ask), outcome in zip(items, outcomes, strict=True):
             if outcome.reason is not None:

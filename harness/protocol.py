@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.contracts import MethodCard
 from harness.faces import eye_centres
 from harness.prepare import PreparedClip, load
@@ -27,7 +30,7 @@ there is one, and methods that edit a clip are given the whole of it. same_clip:
 class Ask:
     """One request as paths: what travels to a worker. Paths are prepared clips.
 
-    source: whether methods that edit a clip may have the whole reference clip.
+    source: the reference clip's own sample, where methods that edit a clip may have the whole of it.
     """
 
     sample: Sample
@@ -35,7 +38,7 @@ class Ask:
     reference: Path
     reference_id: str
     reference_emotion: str | None
-    source: bool
+    source: Sample | None
     other_audio: Path | None
     other_emotion: Path | None
     seed: int
@@ -76,7 +79,7 @@ def asks(
                 reference=prepared[reference.id],
                 reference_id=reference.id,
                 reference_emotion=reference.emotion,
-                source=policy == "source",
+                source=reference if policy == "source" else None,
                 other_audio=prepared[audio.id] if audio else None,
                 other_emotion=prepared[emotion.id] if emotion else None,
                 seed=int.from_bytes(hashlib.sha256(f"{seed}:{sample.id}".encode()).digest()[:4], "big"),
@@ -99,7 +102,7 @@ def request(ask: Ask, card: MethodCard) -> tuple[Request, PreparedClip]:
     """Return the request itself and the clip that it should become; only a control is given the target."""
     truth = load(ask.truth)
     reference = load(ask.reference)
-    shown = slice(None) if ask.source and card.video_to_video else slice(1)
+    shown = slice(None) if ask.source is not None and card.video_to_video else slice(1)
     context = truth.frames.copy()
     context[truth.mask] = 0
     made = Request(
@@ -120,6 +123,18 @@ def request(ask: Ask, card: MethodCard) -> tuple[Request, PreparedClip]:
         target=Target(ask.truth, ask.other_audio, ask.other_emotion) if card.control else None,
     )
     return made, truth
+
+
+def played(count: int, first: int, frames: int) -> NDArray[np.int64]:
+    """Return which of `count` source frames stand at times first, ..., first + frames - 1.
+
+    0, 1, ..., count - 1, count - 2, ..., 1, 0, 1, ...: neither jumps nor doubles a frame, and leaves the
+    speed of what moves as it was. A still, count 1, is repeated.
+    """
+    if count == 1:
+        return np.zeros(frames, np.int64)
+    phase = np.arange(first, first + frames) % (2 * count - 2)
+    return np.minimum(phase, 2 * count - 2 - phase)
 
 
 def _neutral(sample: Sample, usable: Sequence[Sample], policy: Reference) -> Sample:

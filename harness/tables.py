@@ -34,7 +34,7 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
                 "text": ask.sample.text,
                 "frames": len(load(ask.truth).frames),
                 "reference_clip": ask.reference_id,
-                "reference_frames": len(reference) if ask.source else 1,
+                "reference_frames": len(reference) if ask.source is not None else 1,
             }
         )
     results.write_rows(out / "clips.csv", results.SAMPLE_COLUMNS, rows)

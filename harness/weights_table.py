@@ -209,6 +209,16 @@ _ENTRIES = (
             *("psnr_face", "psnr_mouth", "ssim_face", "ssim_mouth", "emotion_accuracy_hse", "faces"),
         ),
     ),
+    WeightsFile(
+        name="embedded-face-detector",
+        file="weights/embedded_detector.safetensors",
+        sha256="f00755b1a0cc612c3de4958d950e85efa4950ec589c8a33a7357e6ffba69eb42",
+        package="harness.faces",
+        size=283_096,
+        licence="Apache-2.0",
+        citation="made here: python -m harness.faces.train_embedded; for drawn faces only",
+        used_by=("faces",),
+    ),
     # The authors publish no digest: this one is a user's, of the file at the commit that the URL names
     # (av-savchenko is the author); never fetched here.
     WeightsFile(

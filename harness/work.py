@@ -21,7 +21,8 @@ from harness.datasets import synthetic
 from harness.faces import FILES, Policy, open_detector
 from harness.fit import FitSpec, run_fit, run_stage
 from harness.jobs import writing
-from harness.protocol import Ask, request
+from harness.paste import at_full_size
+from harness.protocol import Ask, played, request
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import Sample, Unscorable
 from harness.weights import Weights
@@ -53,9 +54,8 @@ class Prepare:
         cv2.setNumThreads(1)
         detector = partial(open_detector, self.policy, self.weights)
         if self.policy.crops:
-            self.weights.path(
-                FILES[self.policy.detector]
-            )  # a missing detector file is one error, not one a clip
+            # A missing detector file is one error, not one a clip.
+            self.weights.path(FILES[self.policy.detector])
         code = code_version(*prepare.CODE)
 
         def one(sample: Sample) -> Path:
@@ -103,9 +103,14 @@ class Entrant:
 
 @dataclass(slots=True)
 class Generate:
-    """Generates clips; an item is (entrant, ask). Its record is `work/.../<clip>.generated.json`."""
+    """Generates clips; an item is (entrant, ask). Its record is `work/.../<clip>.generated.json`.
+
+    full_size: a clip that was edited from a source is also pasted back into the source's footage, as
+    `full/.../<clip>.mp4`, to be watched; nothing is measured on it.
+    """
 
     run: Path
+    full_size: bool = False
 
     def open(self) -> Callable[[tuple[Entrant, Ask]], None]:
         """See Job."""
@@ -134,6 +139,11 @@ class Generate:
         seconds = time.perf_counter() - started
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
         write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
+        if self.full_size and card.video_to_video and ask.source is not None:
+            source, order = ask.source, played(len(asked.reference), 0, len(clip.frames))
+            pictures = at_full_size(source, prepare.load(ask.reference), clip.frames, order)
+            full = entrant.folder(self.run, "full") / f"{ask.sample.id}.mp4"
+            write_whole(full, lambda private: media.encode(private, pictures, clip.audio))
         return {"seconds": seconds, "frames": len(clip.frames)}
 
 

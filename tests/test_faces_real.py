@@ -65,6 +65,12 @@ def test_region_gives_the_landmarks_of_the_whole_picture(shared: Path) -> None:
     np.testing.assert_allclose(track.boxes, faces.crop_boxes(whole, RULES), atol=0.006 * track.boxes[0, 2])
 
 
+def test_pictures_of_a_pixel_and_of_a_row_have_no_face(shared: Path) -> None:
+    with faces.open_detector(RULES, Weights(shared / "weights")) as detect:
+        for shape in ((1, 1, 3), (1, 4000, 3), (3000, 2, 3)):
+            assert detect(np.full(shape, 128, np.uint8)) == []
+
+
 def test_a_clip_does_not_remember_the_one_before(shared: Path) -> None:
     clips = [shared / "clips" / name for name in ("GRID_bbaf2n.mpg", "LRS3_0Fi83BHQsMA_00002.mp4")]
     found = []

@@ -134,6 +134,36 @@ def test_the_same_picture_again_is_looked_at_once() -> None:
     assert len(track.landmarks) == len(list(faces.cut(track, never))) == 5
 
 
+class Near:
+    """A detector that finds a disc near the last one by itself, and counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.whole = self.close = 0
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Landmarks]:
+        self.whole += 1
+        return find_discs(image)
+
+    def near(self, image: NDArray[np.uint8], last: Landmarks) -> Landmarks | None:
+        self.close += 1
+        faces_there = find_discs(image)
+        index = faces.nearest(faces_there, last)
+        return None if index is None else faces_there[index]
+
+
+def test_whole_pictures_are_searched_only_while_the_face_is_lost() -> None:
+    clip = [drawn(1500, 900, (400 + i, 300, 140)) for i in range(5)]
+    clip += [drawn(1500, 900), drawn(1500, 900), *(drawn(1500, 900, (420 + i, 300, 140)) for i in range(3))]
+    detect = Near()
+    track = faces.look(clip, detect, RULES, WHERE, 64)
+    assert detect.whole == 1 + 2 + 1
+    assert detect.close == 5 + 1 + 3
+    np.testing.assert_array_equal(track.found, [True] * 5 + [False] * 2 + [True] * 3)
+    np.testing.assert_allclose(
+        faces.eye_frame(track.landmarks)[0][[0, 4, 7, 9], 0], (400, 404, 420, 422), atol=0.3
+    )
+
+
 def test_of_several_faces_the_largest_first_one_is_followed() -> None:
     def clip() -> Iterator[Drawn]:
         yield drawn(640, 360, (150, 180, 22), (500, 180, 18))

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from harness import faces
-from harness.paste import paste, pasted
-from harness.types import BadInput
+from harness import faces, media
+from harness.paste import at_full_size, paste, pasted
+from harness.prepare import PreparedClip
+from harness.protocol import played
+from harness.types import BadInput, Sample
 
 
 def smooth_picture(height: int = 120, width: int = 160) -> np.ndarray:
@@ -72,3 +76,25 @@ def test_a_clip_is_pasted_frame_by_frame() -> None:
         list(pasted(pictures[:2], crops, boxes, masks))
     with pytest.raises(BadInput, match="3 crops, 2 boxes"):
         list(pasted(pictures, crops, boxes[:2], masks))
+
+
+def test_a_generated_clip_goes_back_into_its_source_played_forth_and_back(tmp_path: Path) -> None:
+    """Source pictures tell their number by their brightness; the pasted face is always white."""
+    count, asked = 30, 70
+    footage = np.stack([np.full((91, 121, 3), 5 * i, np.uint8) for i in range(count)])
+    media.encode(tmp_path / "source.mp4", np.pad(footage, ((0, 0), (0, 1), (0, 1), (0, 0)), "edge"), None)
+    source = Sample("s", tmp_path / "source.mp4", None, None, None, cut=(0.2, 1.2))
+    boxes = np.tile(np.array([30, 20, 48], np.float32), (25, 1))
+    masks = np.repeat(disc()[None], 25, axis=0)
+    clip = PreparedClip(
+        np.zeros((25, 64, 64, 3), np.uint8), None, np.zeros((25, 68, 2), np.float32), masks, boxes
+    )
+    order = played(25, 0, asked)
+    made = list(at_full_size(source, clip, np.full((asked, 64, 64, 3), 255, np.uint8), order))
+    assert len(made) == asked and made[0].shape == (92, 122, 3)
+    for picture, index in zip(made, order, strict=True):
+        assert abs(int(picture[5, 5, 0]) - 5 * (index + 5)) <= 2
+        assert picture[44, 54, 0] == 255
+    bare = PreparedClip(clip.frames, None, clip.landmarks, masks)
+    with pytest.raises(BadInput, match="without boxes"):
+        next(at_full_size(source, bare, clip.frames, order[:25]))

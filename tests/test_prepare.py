@@ -126,7 +126,7 @@ def test_crops_follow_a_moving_face(tmp_path: Path) -> None:
 
 
 def test_real_faces_are_found_cropped_and_steady(shared: Path) -> None:
-    detector = partial(faces.mediapipe_detector, FACE, Weights(shared / "weights"))
+    detector = partial(faces.open_detector, FACE, Weights(shared / "weights"))
     for name in ("GRID_bbaf2n.mpg", "LibreFace_sample_disfa.avi"):
         path = shared / "clips" / name
         clip = prepare.prepare(Sample(path.stem, path, None, None, None), FACE, 96, detector)
@@ -149,7 +149,7 @@ def test_a_real_clip_cut_short_is_refused(shared: Path, tmp_path: Path) -> None:
 
 def test_a_picture_without_a_face_is_refused(shared: Path, tmp_path: Path) -> None:
     media.encode(tmp_path / "grey.mp4", np.full((3, 128, 128, 3), 128, np.uint8), None)
-    detector = partial(faces.mediapipe_detector, FACE, Weights(shared / "weights"))
+    detector = partial(faces.open_detector, FACE, Weights(shared / "weights"))
     with pytest.raises(BadInput, match=r"grey\.mp4: no face"):
         prepare.prepare(Sample("grey", tmp_path / "grey.mp4", None, None, None), FACE, 96, detector)
 

@@ -122,3 +122,16 @@ def test_only_an_editor_is_given_a_whole_clip_and_only_of_a_source(
             shapes = [x.shape for x in (asked.reference_eyes, asked.reference_landmarks)]
             assert len(asked.reference) == expected
             assert shapes == [(expected, 2, 2), (expected, 68, 2)]
+
+
+def test_plays_forth_and_back_without_a_jump() -> None:
+    assert protocol.played(4, 0, 10).tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2, 3]
+    assert protocol.played(1, 0, 3).tolist() == [0, 0, 0]
+    assert set(np.abs(np.diff(protocol.played(7, 0, 50)))) == {1}
+
+
+def test_parts_are_those_of_the_whole() -> None:
+    whole = protocol.played(5, 0, 23)
+    np.testing.assert_array_equal(
+        np.concatenate([protocol.played(5, 0, 9), protocol.played(5, 9, 14)]), whole
+    )

@@ -21,8 +21,8 @@ from harness.faces.detectors import (
     MESH_TO_68,
     Detector,
     Landmarks,
+    NearDetector,
     OpenDetector,
-    mediapipe_detector,
     open_detector,
 )
 from harness.faces.geometry import EYES, NOSE_BASE, eye_centres, eye_frame, rescaled
@@ -34,7 +34,7 @@ from harness.faces.masks import (
     lower_half_mask,
     lower_half_masks,
 )
-from harness.faces.policies import POLICIES, Policy, policy
+from harness.faces.policies import POLICIES, Policy, PolicyName, policy
 from harness.faces.pose import head_pose
 from harness.faces.tracking import Track, cut, largest, look, nearest, track
 
@@ -46,8 +46,10 @@ __all__ = [
     "POLICIES",
     "Detector",
     "Landmarks",
+    "NearDetector",
     "OpenDetector",
     "Policy",
+    "PolicyName",
     "Region",
     "Source",
     "Track",
@@ -66,7 +68,6 @@ __all__ = [
     "look",
     "lower_half_mask",
     "lower_half_masks",
-    "mediapipe_detector",
     "nearest",
     "open_detector",
     "policy",

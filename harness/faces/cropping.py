@@ -67,6 +67,10 @@ class Region:
         """Return the whole picture's pixels for pixels of the image."""
         return rescaled(landmarks, self.shrink) + np.array([self.left, self.top], np.float32)
 
+    def inward(self, landmarks: Landmarks) -> Landmarks:
+        """Return pixels of the image for the whole picture's."""
+        return rescaled(landmarks - np.array([self.left, self.top], np.float32), 1 / self.shrink)
+
     def covers(self, box: Box) -> bool:
         """Whether a crop of `box` finds all its pixels here, or the edge of what there is to be seen."""
         rim = _RIM * self.shrink

@@ -1,15 +1,13 @@
 """Detectors behind one call: from a picture to the 68 landmarks of every face in it.
 
-`mediapipe`: FaceLandmarker in its reference file, each picture by itself. (Its video mode with one face
-smooths landmarks over time, which moves the lips by up to 7 px of a 256 px crop; with more faces it finds
-what the image mode finds, no faster.) `embedded`: the project's own, for drawn faces only (`embedded`).
+`mediapipe` (`face_landmarker`): the reference file, for people. `embedded` (`embedded`): the project's own,
+for drawn faces only.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,42 +36,26 @@ MESH_TO_68 = (
 )
 
 
+@runtime_checkable
+class NearDetector(Protocol):
+    """A detector that finds a face faster where it was in the picture before."""
+
+    def __call__(self, image: NDArray[np.uint8], /) -> list[Landmarks]:
+        """See `Detector`."""
+        ...
+
+    def near(self, image: NDArray[np.uint8], last: Landmarks) -> Landmarks | None:
+        """Return the landmarks of the face that was at `last`, None where there is none any more."""
+        ...
+
+
 def open_detector(chosen: Policy, weights: Weights) -> AbstractContextManager[Detector]:
     """Open the policy's detector for one clip; BadInput when its file is missing or another."""
+    # Each needs packages that take seconds to import.
     if chosen.detector == "embedded":
-        from harness.faces.embedded import embedded_detector  # needs torch, which takes seconds to import
+        from harness.faces.embedded import embedded_detector
 
         return embedded_detector(chosen, weights)
+    from harness.faces.face_landmarker import mediapipe_detector
+
     return mediapipe_detector(chosen, weights)
-
-
-@contextmanager
-def mediapipe_detector(chosen: Policy, weights: Weights) -> Iterator[Detector]:
-    """Open MediaPipe FaceLandmarker with the reference file, in 50 ms; BadInput when the file is missing.
-
-    To be closed before the interpreter ends: its own thread is gone by then, and closing fails.
-    """
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(weights.path(FILES["mediapipe"]))),
-        num_faces=chosen.most_faces,
-    )
-
-    def detect(image: NDArray[np.uint8]) -> list[Landmarks]:
-        height, width = image.shape[:2]
-        scale = max(1.0, chosen.smallest_picture / min(height, width))
-        if scale > 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        found = landmarker.detect(picture).face_landmarks
-        return [_pixels(face, width, height) for face in found]
-
-    with vision.FaceLandmarker.create_from_options(options) as landmarker:
-        yield detect
-
-
-def _pixels(face: Sequence[Any], width: int, height: int) -> Landmarks:
-    points = [(face[i].x * width, face[i].y * height) for i in MESH_TO_68]
-    return np.array(points, np.float32) - np.float32(0.5)

@@ -16,12 +16,14 @@ from typing import Literal
 
 from harness.types import BadInput
 
+PolicyName = Literal["none", "face-v1", "face-v1-embedded"]
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A face policy by name and version, with every constant that a crop depends on.
 
-    detector: which network finds the landmarks (`detectors.open_detector`). side: the crop's side in
+    detector: which networks find the landmarks (`detectors.open_detector`). side: the crop's side in
     interocular units (`geometry.eye_frame`), the margin about the face included. eye_height: where the
     eyes' middle stands, as a fraction from the top. smoothing: sigma of the centre's smoothing in pictures.
     longest_gap: pictures without the face that are bridged. most_faces: how many faces are told apart.

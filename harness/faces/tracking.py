@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.faces.cropping import Bounds, Box, Region, Source, crop_boxes, crop_region, face_boxes, take
-from harness.faces.detectors import Detector, Landmarks
+from harness.faces.detectors import Detector, Landmarks, NearDetector
 from harness.faces.geometry import rescaled
 from harness.faces.policies import Policy
 from harness.types import BadInput
@@ -107,14 +107,20 @@ class _Follower:
         region: Region | None = None
         for start in self._starts(picture):
             region = self._region(picture, start)
-            faces = [region.outward(face) for face in self.detect(region.image)]
-            index = nearest(faces, start)
-            self.lost = index is None
-            if index is not None:
-                self.last = faces[index]
+            face = self._near(region.image, region.inward(start))
+            self.lost = face is None
+            if face is not None:
+                self.last = region.outward(face)
                 return self.last, region
         self.lost = True
         return None, region
+
+    def _near(self, image: NDArray[np.uint8], start: Landmarks) -> Landmarks | None:
+        if isinstance(self.detect, NearDetector):
+            return self.detect.near(image, start)
+        faces = self.detect(image)
+        index = nearest(faces, start)
+        return None if index is None else faces[index]
 
     def _starts(self, picture: Source) -> Iterator[Landmarks]:
         """Yield where the face may be: where it was, and if it is not there, where it is seen from afar."""

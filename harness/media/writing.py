@@ -1,7 +1,9 @@
 """Writes clips: H.264 with AAC in an mp4, and sound as wav."""
 
 import wave
+from collections.abc import Iterable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -14,13 +16,22 @@ from harness.types import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Audio, BadInput, 
 CRF = 10
 
 
-def encode(path: Path, frames: Frames, audio: Audio | None, fps: int = FPS, crf: int = CRF) -> None:
+def encode(
+    path: Path,
+    frames: Frames | Iterable[NDArray[np.uint8]],
+    audio: Audio | None,
+    fps: int = FPS,
+    crf: int = CRF,
+) -> None:
     """Write an mp4 that plays anywhere: H.264 yuv420p and AAC, the same bytes every time.
 
-    frames: (T, H, W, 3) uint8 RGB with even H and W; audio: (N,) float32 16 kHz in [-1, 1] or None.
+    frames: (T, H, W, 3) uint8 RGB with even H and W, or its pictures one by one, at least one; audio: (N,)
+    float32 16 kHz in [-1, 1] or None.
     crf: H.264's constant rate factor, 0 (lossless) to 51 (worst).
     """
-    height, width = frames.shape[1:3]
+    pictures = iter(frames)
+    first = next(pictures)
+    height, width = first.shape[:2]
     if height % 2 or width % 2:
         raise BadInput(f"{path}: H.264 needs even sides, not {width}x{height}; choose an even size")
     with av.open(str(path), "w", format="mp4") as container:
@@ -29,7 +40,7 @@ def encode(path: Path, frames: Frames, audio: Audio | None, fps: int = FPS, crf:
         video.codec_context.thread_count = 1
         video.options = {"crf": str(crf), "preset": "veryfast"}
         sound = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        for image in frames:
+        for image in chain([first], pictures):
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(video.encode(None))
         if audio is not None and sound is not None:

@@ -8,7 +8,6 @@ The paper's weights were not released.
     python -m harness.sweep sweeps/loss_weights.yaml
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,8 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from harness.contracts import MethodCard, Training
@@ -27,8 +24,9 @@ from methods.cvae import config as settings
 from methods.cvae import training as stages
 from methods.cvae.network import Generator
 from methods.nets.align import aligned
-from methods.nets.experts import WEIGHTS
+from methods.nets.asked import sound_asked_for
 from methods.nets.sampling import generator_mel
+from methods.nets.saved import read_model, write_model
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
 
@@ -68,7 +66,7 @@ class CVAE:
             "emotion_critic": stages.train_emotion_critic,
             "warm_start": stages.warm_start,
         }
-        _write(out, trainers[stage](self.config, training), {"stage": stage, **self.stage_config(stage)})
+        write_model(out, trainers[stage](self.config, training), {"stage": stage, **self.stage_config(stage)})
 
     def fit(self, training: Training) -> None:
         """Train the generator from the warm start with eq. (6)."""
@@ -78,24 +76,13 @@ class CVAE:
         """Write model.safetensors and config.json."""
         if self._generator is None:
             raise BadInput("cvae: nothing to save; fit or load first")
-        _write(folder, self._generator, {"method": self.card.name, **self.config.model_dump(mode="json")})
+        config = self.config.model_dump(mode="json")
+        write_model(folder, self._generator, {"method": self.card.name, **config})
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote. Raises BadInput when it is another method's, size's or emotion set's."""
-        try:
-            found = json.loads((folder / "config.json").read_text())
-            weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise BadInput(f"{folder}: not a saved cvae ({error}); fit and save it again") from error
-        wanted = {
-            "method": self.card.name,
-            **self.config.model_dump(mode="json", include=set(settings.GENERATOR_KEYS)),
-        }
-        for key, value in wanted.items():
-            if found.get(key) != value:
-                raise BadInput(
-                    f"{folder}: {key} is {found.get(key)!r} there, {value!r} in this config; use equal ones"
-                )
+        wanted = self.config.model_dump(mode="json", include=set(settings.GENERATOR_KEYS))
+        weights = read_model(folder, self.card.name, wanted)
         generator = Generator(self.config)
         generator.load_state_dict(weights)
         self._generator = generator.eval()
@@ -130,18 +117,11 @@ class CVAE:
 
     def _checked(self, request: Request) -> Audio:
         """Return the request's sound, or raise BadInput for what this model cannot answer."""
-        if request.audio is None:
-            raise BadInput(f"{request.id}: has no sound; cvae is driven by it")
-        size = self.config.image_size
-        if request.reference.shape[1:3] != (size, size):
-            height, width = request.reference.shape[1:3]
-            raise BadInput(f"{request.id}: the pictures are {width}x{height}, this cvae makes {size}x{size}")
-        if request.emotion not in self.config.emotions:
-            taught = ", ".join(self.config.emotions)
-            raise BadInput(f"{request.id}: emotion {request.emotion!r} is none of this cvae's {taught}")
+        config = self.config
+        audio = sound_asked_for(request, self.card.name, config.image_size, config.emotions)
         if min(len(request.context), len(request.mask)) < request.frames:
             raise BadInput(f"{request.id}: context and mask must have all {request.frames} frames asked for")
-        return request.audio
+        return audio
 
 
 METHOD = CVAE
@@ -156,10 +136,3 @@ def _paste(frames: Frames, painted: torch.Tensor, mask: NDArray[np.bool_]) -> No
     """Put painted (T, 3, H, W) pixels into (T, H, W, 3) `frames` where `mask` is True, in place."""
     pixels = (painted.float() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     np.copyto(frames, pixels, where=mask[..., None])
-
-
-def _write(folder: Path, module: nn.Module, config: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")

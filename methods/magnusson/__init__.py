@@ -18,14 +18,14 @@ from pydantic import BaseModel
 from torch import nn
 
 from harness.contracts import MethodCard, Training
+from harness.protocol import played
 from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.magnusson import config as settings
 from methods.magnusson import training as stages
-from methods.nets.asked import sound_asked_for
+from methods.nets.asked import collected, sound_asked_for
 from methods.nets.masks import half_mask, hull_mask
 from methods.nets.sampling import streamed_mel
 from methods.nets.saved import read_model, write_model
-from methods.nets.source import played
 from methods.nets.wav2lip import Wav2Lip
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
@@ -110,12 +110,7 @@ class Magnusson:
             start += len(mel)
 
     def _clip(self, request: Request) -> Clip:
-        frames = np.empty((request.frames, *request.reference.shape[1:]), np.uint8)
-        start = 0
-        for part in self.stream(request):
-            frames[start : start + len(part)] = part
-            start += len(part)
-        return Clip(frames, request.audio)
+        return collected(self.stream(request), request)
 
     def _pictures(self, request: Request, start: int, count: int) -> torch.Tensor:
         """Return (count, 6, S, S): the source frames of these times, masked and whole."""

@@ -1,8 +1,10 @@
-"""What every method checks of a request before it answers."""
+"""What every method checks of a request before it answers, and how an answer in parts becomes a clip."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.types import Audio, BadInput, Request
+import numpy as np
+
+from harness.types import Audio, BadInput, Clip, Frames, Request
 
 
 def sound_asked_for(request: Request, method: str, size: int, emotions: Sequence[str]) -> Audio:
@@ -21,3 +23,13 @@ def sound_asked_for(request: Request, method: str, size: int, emotions: Sequence
     if len(request.eyes) < request.frames:
         raise BadInput(f"{request.id}: eyes must have all {request.frames} frames asked for")
     return request.audio
+
+
+def collected(parts: Iterator[Frames], request: Request) -> Clip:
+    """Return the clip whose frames come in parts (t, S, S, 3), with the request's sound."""
+    frames = np.empty((request.frames, *request.reference.shape[1:]), np.uint8)
+    start = 0
+    for part in parts:
+        frames[start : start + len(part)] = part
+        start += len(part)
+    return Clip(frames, request.audio)

@@ -18,11 +18,11 @@ from harness.audio import mel_spectrogram, mel_windows, windows_of
 from harness.contracts import TrainingData
 from harness.faces import eye_centres
 from harness.prepare import PreparedClip, frames_and_sound, load
+from harness.protocol import played
 from harness.types import SAMPLES_PER_FRAME, Audio, BadInput, Frames
 from methods.nets.align import aligned, moved_upright, upright
 from methods.nets.augment import Colours, apply_colours, draw_colours
 from methods.nets.masks import half_mask, hull_mask
-from methods.nets.source import played
 from methods.nets.wave import Hearing
 
 Mask = Literal["face", "hull", "half"]

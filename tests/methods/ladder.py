@@ -1,8 +1,10 @@
 """The rungs that every trained method stands on, called by each method's own tests."""
 
-from collections.abc import Callable, Mapping
+import resource
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -11,8 +13,14 @@ from made_up import SIZE
 from torch import Tensor, nn
 
 from harness.contracts import Method, Training, TrainingData
-from harness.types import BadInput, Request
+from harness.types import BadInput, Frames, Request
 from harness.weights import Weights
+
+
+class Streams(Protocol):
+    """A method that yields its frames in chunks."""
+
+    def stream(self, request: Request) -> Iterator[Frames]: ...
 
 
 def stages_done(make: Callable[[], Method], corpus: TrainingData, root: Path) -> Training:
@@ -85,3 +93,14 @@ def long_request(asked: Request, frames: int) -> Request:
     times = -(-frames // len(asked.eyes))
     audio = np.tile(asked.audio, times)[: frames * 640]
     return replace(asked, frames=frames, audio=audio, eyes=np.tile(asked.eyes, (times, 1, 1))[:frames])
+
+
+def grows_with_sound_alone(fitted: Streams, asked: Request) -> None:
+    """Ten minutes, thrown away chunk by chunk, take no more memory than their samples a few times over."""
+    for _ in fitted.stream(long_request(asked, 200)):
+        pass
+    request = long_request(asked, 15_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert sum(len(part) for part in fitted.stream(request)) == 15_000
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < 6 * request.audio.nbytes

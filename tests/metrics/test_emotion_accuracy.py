@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.contracts import Setup
-from harness.faces import POLICIES, mediapipe_detector
+from harness.faces import POLICIES, open_detector
 from harness.prepare import prepare
 from harness.store import Store
 from harness.types import BadInput, Clip, Frames, Measurement, Pair, Sample, Unscorable
@@ -139,7 +139,7 @@ def test_reference_network_reads_a_real_face(shared: Path) -> None:
     video = shared / "clips" / "MEAD_M003_level_1_disgusted_015.mp4"
     sample = Sample("one", video, None, speaker=None, emotion="disgust")
     crops = POLICIES["face-v1"]
-    prepared = prepare(sample, crops, 128, partial(mediapipe_detector, crops, weights))
+    prepared = prepare(sample, crops, 128, partial(open_detector, crops, weights))
     clip = Clip(prepared.frames, None)
     measured = metric.measure(Pair("one", clip, clip, emotion="disgust"))
     assert (metric.card.title, metric.card.backbone) == ("EmoAcc-fer7", "mini-XCEPTION")

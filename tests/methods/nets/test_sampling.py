@@ -10,8 +10,10 @@ from harness import prepare
 from harness.audio import mel_windows
 from harness.contracts import TrainingData
 from harness.types import BadInput
+from methods.nets.align import upright_eyes
 from methods.nets.masks import half_mask
 from methods.nets.sampling import OWN, Draw, Windows, WindowSampler, generator_mel, streamed_mel
+from methods.nets.wave import Hearing
 
 
 def drawn(data: TrainingData, draw: Draw, seed: int = 0, rank: int = 0, world: int = 1) -> Windows:
@@ -68,6 +70,49 @@ def test_workers_shares_are_the_global_batch(corpus: TrainingData) -> None:
         kept = [0, 1, 4, 5] if rank == 0 else [2, 3, 6, 7]
         for f in fields(Windows):
             assert torch.equal(getattr(part, f.name), getattr(whole, f.name)[kept])
+
+
+def test_wave_is_the_windows_own_samples_with_context(corpus: TrainingData) -> None:
+    one = replace(corpus, clips=corpus.clips[:1], speakers=("a",), emotions=("neutral",), splits=("train",))
+    clip = prepare.load(corpus.clips[0])
+    hearing = Hearing(16_000, context=1280, levelled=False)
+    windows = drawn(one, Draw(clips=4, length=5, hearing=hearing))
+    frames = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).float() / 255
+    padded = np.pad(clip.audio, 1280)
+    for target, wave in zip(windows.target, windows.wave, strict=True):
+        (start,) = [s for s in range(10) if torch.allclose(frames[s : s + 5], target, atol=1e-6)]
+        np.testing.assert_array_equal(wave, padded[start * 640 :][: 5 * 640 + 2 * 1280])
+
+
+def test_upright_windows_have_their_eyes_in_one_place_and_one_still(
+    corpus: TrainingData, tmp_path: Path
+) -> None:
+    """A white dot stands on each eye and on the mouth of heads that move about."""
+    rng = np.random.default_rng(0)
+    clip = made_up_clip(0, 0)
+    eyes = np.array([[24, 26], [40, 26]]) + rng.integers(-3, 4, (len(clip.frames), 1, 2))
+    clip.landmarks[:, [36, 39]], clip.landmarks[:, [42, 45]] = eyes[:, :1], eyes[:, 1:]
+    clip.landmarks[:, 48:] = eyes[:, :1] + np.array([8, 20])
+    for frame, (x, y) in zip(clip.frames, eyes[:, 0], strict=True):
+        frame[:] = 90
+        for dx, dy in ((0, 0), (16, 0), (8, 20)):
+            frame[y + dy - 1 : y + dy + 2, x + dx - 1 : x + dx + 2] = 255
+    prepare.save(tmp_path / "moving.npz", clip)
+    data = TrainingData((tmp_path / "moving.npz",), ("a",), ("happy",), ("train",), SIZE)
+    windows = drawn(data, Draw(clips=3, length=5, upright=True))
+    assert windows.reference.shape == (3, 1, 3, 64, 64)
+    for picture in (*windows.target.flatten(0, 1), *windows.reference.flatten(0, 1)):
+        for x, y in upright_eyes(SIZE).round().astype(int):
+            assert picture[0, y, x] > 0.8
+    wanted = torch.from_numpy(upright_eyes(SIZE)[0] + np.float32([8, 20]))
+    torch.testing.assert_close(windows.mouth, wanted.expand_as(windows.mouth), atol=1e-3, rtol=0)
+
+
+def test_without_emotions_every_clip_with_sound_will_do(corpus: TrainingData) -> None:
+    unlabelled = replace(corpus, emotions=(None, "happy", "fear", None))
+    sampler = WindowSampler(unlabelled, (), SIZE, Draw(8, 5))
+    assert sampler.paths == list(corpus.clips)
+    assert not sampler.draw(np.random.default_rng(0)).emotion.any()
 
 
 def test_only_training_clips_with_sound_and_a_known_emotion(corpus: TrainingData, tmp_path: Path) -> None:

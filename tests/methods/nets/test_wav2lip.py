@@ -57,7 +57,7 @@ def test_public_expert_has_the_public_count() -> None:
     assert face.shape == speech.shape == (1, 512)
 
 
-@pytest.mark.parametrize("size", [64, 96])
+@pytest.mark.parametrize("size", [64, 96, 128])
 def test_shapes_and_range(size: int) -> None:
     frames = Wav2Lip(2, size)(torch.rand(2, 6, size, size), torch.randn(2, 1, 80, 16))
     assert frames.shape == (2, 3, size, size) and frames.min() >= 0 and frames.max() <= 1
