@@ -1,13 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness import faces, media
+from harness import faces, media, prepare
 from harness.paste import at_full_size, paste, pasted
 from harness.prepare import PreparedClip
-from harness.protocol import played
+from harness.protocol import Ask, played
 from harness.types import BadInput, Sample
+from harness.work import Entrant, Generate
+from tests.toys import Toy
 
 
 def smooth_picture(height: int = 120, width: int = 160) -> np.ndarray:
@@ -98,3 +101,23 @@ def test_a_generated_clip_goes_back_into_its_source_played_forth_and_back(tmp_pa
     bare = PreparedClip(clip.frames, None, clip.landmarks, masks)
     with pytest.raises(BadInput, match="without boxes"):
         next(at_full_size(source, bare, clip.frames, order[:25]))
+
+
+def test_a_clip_edited_from_footage_is_also_written_at_full_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The toy paints black frames: black in the face's place, the source's grey around it."""
+    media.encode(tmp_path / "source.mp4", np.full((10, 90, 120, 3), 120, np.uint8), None)
+    boxes = np.tile(np.array([30, 20, 48], np.float32), (10, 1))
+    masks = np.repeat(disc()[None], 10, axis=0)
+    crops, points = np.full((10, 64, 64, 3), 120, np.uint8), np.zeros((10, 68, 2), np.float32)
+    prepared = tmp_path / "source.clip"
+    prepare.save(prepared, PreparedClip(crops, np.zeros(6400, np.float32), points, masks, boxes))
+    source = Sample("s", tmp_path / "source.mp4", None, "a", "neutral")
+    ask = Ask(replace(source, id="t"), prepared, prepared, "s", "neutral", source, None, None, 1)
+    monkeypatch.setattr(Toy, "card", replace(Toy.card, video_to_video=True))
+    entrant = Entrant("toy", "tests.toys", "t00", {}, None)
+    Generate(tmp_path / "run", full_size=True).open()((entrant, ask))
+    made = list(media.frames_25fps(tmp_path / "run/full/toy/t00/t.mp4"))
+    assert len(made) == 10 and made[0].shape == (90, 120, 3)
+    assert made[5][44, 54].max() < 10 and abs(int(made[5][5, 5, 0]) - 120) <= 2
