@@ -61,7 +61,7 @@ def _drawn(scratch: Path) -> Iterator[Path]:
 
 def _line(root: Path, scratch: Path) -> bool:
     """Print the line of some shards; return whether they are short of their bar."""
-    windows = ShardWindows(str(root), Plan(batch=8), seed=1)
+    windows = ShardWindows(str(root), Plan(batch=32), seed=1)
     size = about(root)["size"]
     bar = BARS.get(size)
     pair = _delivered(DataLoader(_Epochs(windows), batch_size=None, num_workers=WORKERS), time.perf_counter)

@@ -41,14 +41,15 @@ _STEPS_AT_ONCE = 6000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is drawn: `batch` windows of `length` frames a batch, one a clip for every `every` frames of it.
+    """What is drawn: `batch` windows of `length` frames a batch, of a clip one for every `every` frames.
 
+    An epoch of 5 frames every 5 shows about as many frames as there are.
     buffer: how many windows are shuffled among; a worker holds so many.
     """
 
     batch: int
     length: int = 5
-    every: int = 10
+    every: int = 5
     buffer: int = 256
 
     def windows(self, row: Row) -> int:

@@ -18,7 +18,7 @@ from harness.types import BadInput, Sample
 from methods.nets.augment import one_change
 
 FRAMES = {"a": 30, "b": 41, "c": 5, "d": 23, "e": 60, "f": 33, "g": 47, "h": 12}
-PLAN = Plan(batch=2, buffer=6)
+PLAN = Plan(batch=2, every=10, buffer=6)
 SIZE = 32
 
 

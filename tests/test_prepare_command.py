@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from harness import config, data, datasets, faces, media, prepare, results
+from harness.datasets import synthetic
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.faces import POLICIES
 from harness.jobs import InProcess, Unwritable, in_process
@@ -243,6 +244,31 @@ def test_bad_footage_costs_only_itself(tmp_path: Path) -> None:
         "sound_only": "no video",
     }
     assert all(word in (reasons[name] or "") for name, word in told.items()), reasons
+
+
+def test_faces_are_cropped_out_of_larger_pictures_without_any_download(tmp_path: Path) -> None:
+    frames = synthetic.draw(synthetic.plan(SynthSpec(speakers=3, size=96, seed=11, clips_per_speaker=1))[0])[
+        2
+    ].frames[:12]
+    root = tmp_path / "footage"
+    root.mkdir()
+    one, two, none = (np.full((12, 180, 320, 3), 100, np.uint8) for _ in range(3))
+    one[:, 40:136, 20:116] = frames
+    two[:, 40:136, 20:116], two[:, 70:134, 220:284] = frames, faces.resized(frames, 64)
+    sound = np.random.default_rng(1).normal(0, 0.1, 12 * 640).astype(np.float32)
+    for name, pictures in {"one": one, "two": two, "none": none}.items():
+        media.encode(root / f"{name}.mp4", pictures, sound)
+    made = tmp_path / "out"
+    asked = Asked("folder", root, str(made), 64, "face-v1-embedded", Weights())
+    rows = {row.id: row for row in Preparation(asked).run(InProcess())}
+    assert "no face" in (rows["none"].reason or "")
+    crops = {s.id: prepare.load(s.video) for s in datasets.read("prepared", made).samples}
+    assert set(crops) == {"one", "two"}  # of two faces the larger one is followed
+    assert crops["one"].frames.shape == (12, 64, 64, 3)
+    for clip in crops.values():
+        drawn = faces.resized(frames, 64).astype(float)
+        assert np.abs(clip.frames - drawn).mean() < 25
+        assert clip.audio is not None and np.corrcoef(clip.audio, sound)[0, 1] > 0.9
 
 
 SWEEP = """
