@@ -69,8 +69,8 @@ class Config(BaseModel):
     # The repository clamps the discriminator's gradient norm to 1e-2..1e10.
     least_gradient: float = Field(1e-2, gt=0)
     most_gradient: float = Field(1e10, gt=0)
-    # Colours, as in cvae; the paper has none. Tiny: two dozen speakers teach neither that skin is to be copied
-    # from the reference nor the judge that a tint is no emotion.
+    # Colours, as in cvae; the paper has none. Tiny: two dozen speakers teach neither that skin is copied from
+    # the reference, nor the judge that a tint is no emotion.
     augment: float = Field(0.8, ge=0, le=1)
 
     # Fine-tuning of each pair, windows of 5 frames; constant rates in the repository, which stops by eye, and
