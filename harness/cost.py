@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 
 from harness.contracts import Method
-from harness.types import Request
+from harness.types import SAMPLES_PER_FRAME, Request
 
 _FRAMES = 25
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -28,11 +28,24 @@ def measured(method: Method, model: Path, asked: Request) -> Cost:
     from torch.backends import mkldnn
     from torch.utils.flop_counter import FlopCounterMode
 
-    frames = min(_FRAMES, asked.frames)
+    short = _first(asked, min(_FRAMES, asked.frames))
     # oneDNN's fused recurrent cells are one opaque operation; without it they are matrix products.
     with mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
-        method.generate([replace(asked, frames=frames)])
-    return Cost(_parameters(model), counter.get_total_flops() / frames)
+        method.generate([short])
+    return Cost(_parameters(model), counter.get_total_flops() / short.frames)
+
+
+def _first(asked: Request, frames: int) -> Request:
+    """Return the same request for its first frames alone."""
+    audio = None if asked.audio is None else asked.audio[: frames * SAMPLES_PER_FRAME]
+    return replace(
+        asked,
+        frames=frames,
+        audio=audio,
+        context=asked.context[:frames],
+        mask=asked.mask[:frames],
+        eyes=asked.eyes[:frames],
+    )
 
 
 def _parameters(model: Path) -> int:

@@ -21,6 +21,7 @@ class Small:
     @torch.inference_mode()
     def generate(self, requests: list[Request]) -> list[Clip]:
         (request,) = requests
+        assert {len(x) for x in (request.context, request.mask, request.eyes)} == {request.frames}
         frames = torch.zeros(request.frames, 3, 8, 8)
         self.norm(self.net(frames))
         self.cell(torch.zeros(1, request.frames, 8))
@@ -37,9 +38,9 @@ def test_parameters_and_operations_are_those_counted_by_hand(tmp_path: Path, fra
     asked = Request(
         id="a",
         reference=picture,
-        context=picture,
-        mask=picture[..., 0] > 0,
-        eyes=points,
+        context=np.repeat(picture, frames, 0),
+        mask=np.repeat(picture[..., 0] > 0, frames, 0),
+        eyes=np.repeat(points, frames, 0),
         reference_eyes=points,
         reference_landmarks=np.zeros((1, 68, 2), np.float32),
         audio=np.zeros(640 * frames, np.float32),
