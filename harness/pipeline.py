@@ -70,7 +70,7 @@ class Run:
         for entry in self.sweep.controls:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
         with self.engine.pool() as pool:
-            self._price(pool, asked[0])
+            self._price(pool, asked)
             failed = self._generate(pool, asked)
             self._measure(pool, asked, failed)
         self.record.finish()
@@ -207,12 +207,12 @@ class Run:
         self.entrants.append(Entrant(entry.title, entry.name, trial, config, model))
         self.record.method(entry.title, entry.name)
 
-    def _price(self, pool: Executor, ask: Ask) -> None:
+    def _price(self, pool: Executor, asked: Sequence[Ask]) -> None:
         """Record what each trained method costs; its trials' models are of one shape."""
-        first: dict[str, tuple[Entrant, Path, Ask]] = {}
+        first: dict[str, tuple[Entrant, Path, tuple[Ask, ...]]] = {}
         for entrant in self.entrants:
             if entrant.model is not None:
-                first.setdefault(entrant.title, (entrant, entrant.model, ask))
+                first.setdefault(entrant.title, (entrant, entrant.model, tuple(asked)))
         outcomes = pool.map(Price(), [*first.values()], "counting operations")
         for title, outcome in zip(first, outcomes, strict=True):
             self.record.cost(title, outcome)

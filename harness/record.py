@@ -174,11 +174,11 @@ class Record:
         self.fields["methods"][title] = asdict(catalog.method(name).card)
 
     def cost(self, title: str, found: Outcome[Cost]) -> None:
-        """Note what a method costs to run, or why that could not be measured."""
-        if found.value is None:
-            self.failure(f"{title}: counting operations", found.reason or "", found.crash)
-        else:
+        """Note what a method costs to run; nothing where it can answer no request, which each clip says."""
+        if found.value is not None:
             self.fields["costs"][title] = asdict(found.value)
+        elif found.crash is not None:
+            self.failure(f"{title}: counting operations", found.reason or "", found.crash)
 
     def metrics(self, cards: Mapping[str, MetricCard], timed: bool) -> None:
         """Note the cards of the metrics, and of the speed that the engine itself measures where it does."""

@@ -24,7 +24,7 @@ from harness.jobs import writing
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
 from harness.store import Store, code_version, file_digest, write_whole
-from harness.types import Sample, Unscorable
+from harness.types import BadInput, Sample, Unscorable
 from harness.weights import Weights
 
 
@@ -149,15 +149,20 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Measures what trained entrants cost; an item is (entrant, its model, ask)."""
+    """Measures what trained entrants cost; an item is (entrant, its model, asks), the first it can answer."""
 
-    def open(self) -> Callable[[tuple[Entrant, Path, Ask]], Cost]:
+    def open(self) -> Callable[[tuple[Entrant, Path, tuple[Ask, ...]]], Cost]:
         """See Job."""
 
-        def one(item: tuple[Entrant, Path, Ask]) -> Cost:
-            entrant, model, ask = item
+        def one(item: tuple[Entrant, Path, tuple[Ask, ...]]) -> Cost:
+            entrant, model, asks = item
             method = _load(entrant)
-            return measured(method, model, request(ask, method.card)[0])
+            for ask in asks:
+                try:
+                    return measured(method, model, request(ask, method.card)[0])
+                except (BadInput, Unscorable):
+                    continue  # the same reason stands beside the clip that was not generated
+            raise Unscorable(f"{entrant.title} can answer none of the requests")
 
         return one
 
