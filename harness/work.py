@@ -133,7 +133,7 @@ class Generate:
         card = method.card
         asked, _ = request(ask, card)
         if asked.audio is None and "audio" in card.conditions:
-            raise Unscorable(f"{ask.sample.video.name}: no sound track, and {card.name} is driven by sound")
+            raise Unscorable(f"{ask.sample.id}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
         clip = method.generate([asked])[0]
         seconds = time.perf_counter() - started
