@@ -41,7 +41,7 @@ class Eskimez:
         ),
         conditions=("audio", "emotion", "reference"),
         trained_against=("emotion", "perceptual"),
-        note="paper 41.6 M parameters, 1.7 GFLOP a frame, tiny 1.8 M, 0.04; loads nobody else's weights; "
+        note="paper 41.6 M parameters, 1.7 GFLOP a frame, tiny 1.8 M, 0.04; loads nobody's weights; "
         "the still is another clip's, not the window's own first frame; heads are aligned in every frame",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config

@@ -18,6 +18,10 @@ PAPER: dict[str, Any] = {
     "speech_width": 64,
     "critic_width": 64,
     "elsewhere": 0.01,
+    "perceptual_weight": 1.0,
+    "frame": 0.01,
+    "emotion": 0.001,
+    "auxiliary": 0.001,
     "perceptual": "reference",
     "perceptual_frames": 32,
     "perceptual_crop": 1.0,
@@ -47,26 +51,29 @@ class Config(BaseModel):
     emotions: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgust")  # CREMA-D's six
 
     # Generator: channels, and codes of 8 * width; EK 64.
-    width: int = Field(12, ge=2, multiple_of=2)
+    width: int = Field(16, ge=2, multiple_of=2)
     speech_width: int = Field(16, ge=2)  # of the wave's convolutions; cheap, and hearing is the hard part
 
     # The discriminators' first convolution, EK 64.
     critic_width: int = Field(8, ge=2)
 
-    # The objective's weights, EK's.
-    mouth: float = Field(100.0, ge=0)  # mask-weighted L1
-    elsewhere: float = Field(0.3, ge=0, le=1)  # the mask far from the mouth; EK 0.01, and VGG does the rest
-    perceptual_weight: float = Field(1.0, ge=0)
-    frame: float = Field(0.01, ge=0)
-    emotion: float = Field(0.001, ge=0)
-    auxiliary: float = Field(0.001, ge=0)
+    # The objective's weights. EK's mask is 0.01 far from the mouth: VGG's five deep layers, at weight 1, hold
+    # the rest of the face. Tiny's trunk has two shallow ones, whose differences are a hundredth as large, and
+    # it looks at a patch: so more weight there, and a mask that looks elsewhere too. Its L1 is then ten times
+    # EK's, and its steps are few: EK's 0.01, 0.001 and 0.001 would go unheard.
+    mouth: float = Field(100.0, ge=0)
+    elsewhere: float = Field(0.3, ge=0, le=1)
+    perceptual_weight: float = Field(50.0, ge=0)
+    frame: float = Field(0.05, ge=0)
+    emotion: float = Field(0.1, ge=0)
+    auxiliary: float = Field(0.05, ge=0)
     penalty: float = Field(10.0, ge=0)  # of the frame discriminator's gradient
 
     # Perceptual loss: EK on every frame. On one core that costs more than all the rest, so tiny looks at one
-    # frame a window, at a random square of half the side, and the mask is heavier elsewhere.
+    # frame a window, at a random square of a quarter of the side.
     perceptual: Trunk = "embedded"
     perceptual_frames: int = Field(1, ge=1)
-    perceptual_crop: float = Field(0.5, gt=0, le=1)
+    perceptual_crop: float = Field(0.25, gt=0, le=1)
 
     augment: float = Field(0.8, ge=0, le=1)  # EK's group probability, with the changes of `nets.augment`
     momentum: float = Field(0.9, ge=0, lt=1)  # Adam's beta1; as in cvae, 0.5 is unsteady at tiny's rates
@@ -74,15 +81,15 @@ class Config(BaseModel):
 
     # Stage 1: the emotion discriminator, on real windows.
     emotion_batch: int = Field(32, ge=1)
-    emotion_steps: int = Field(300, ge=1)
+    emotion_steps: int = Field(200, ge=1)
     emotion_rate: float = Field(1e-3, gt=0)
 
     # Stage 2: the generator alone. Many stills and short windows, as a step of few speakers teaches little of
     # faces.
-    alone_steps: int = Field(1200, ge=1)
-    alone_batch: int = Field(16, ge=1)
-    alone_length: int = Field(2, ge=1)
-    alone_rate: float = Field(2e-3, gt=0)
+    alone_steps: int = Field(1000, ge=1)
+    alone_batch: int = Field(8, ge=1)
+    alone_length: int = Field(5, ge=1)
+    alone_rate: float = Field(1.5e-3, gt=0)
 
     # Stage 3: all together.
     batch: int = Field(3, ge=1)

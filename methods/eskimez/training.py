@@ -20,6 +20,7 @@ from methods.eskimez.config import Config
 from methods.eskimez.network import HEARING, Generator
 from methods.nets import experts
 from methods.nets.adversarial import Player, WassersteinLoss, held, wasserstein_loss
+from methods.nets.blocks import initialise
 from methods.nets.discriminators import EmotionLoss, FrameCritic
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.experts import EmotionTask, shared_batch, stored
@@ -226,4 +227,6 @@ class Critics:
 
 def make_critic(config: Config) -> EmotionCritic:
     """Return an untrained emotion discriminator; its last class is for generated frames."""
-    return EmotionCritic(config.critic_width, config.image_size, len(config.emotions) + 1, deep=True)
+    critic = EmotionCritic(config.critic_width, config.image_size, len(config.emotions) + 1, deep=True)
+    initialise(critic)  # with torch's own start it stayed at chance for hundreds of steps
+    return critic

@@ -72,7 +72,7 @@ class Config(BaseModel):
     alone_steps: int = Field(1200, ge=0)
     alone_batch: int = Field(16, ge=1)
     alone_length: int = Field(2, ge=1)
-    alone_rate: float = Field(2e-3, gt=0)
+    alone_rate: float = Field(1e-3, gt=0)
 
     # All together.
     batch: int = Field(3, ge=1)  # windows

@@ -224,8 +224,8 @@ def test_reports_all_terms(ready: Training) -> None:
         *("recon", "auxiliary", "perceptual", "frame", "emotion", "total"),
         *("frame_critic", "emotion_critic"),
     }
-    weighed = 100 * last["recon"] + last["perceptual"] + 0.01 * last["frame"]
-    weighed += 0.001 * (last["emotion"] + last["auxiliary"])
+    weighed = 100 * last["recon"] + 50 * last["perceptual"] + 0.05 * last["frame"]
+    weighed += 0.1 * last["emotion"] + 0.05 * last["auxiliary"]
     assert last["total"] == pytest.approx(weighed, rel=1e-4)
 
 
