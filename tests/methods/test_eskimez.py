@@ -128,7 +128,7 @@ def test_shapes_of_every_size(size: int) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"alfa": 1}, {"emotions": ["happy", "calm"]}, {"emotions": ["sad"]}, {"perceptual_frames": 3}],
+    [{"alfa": 1}, {"emotions": ["happy", "calm"]}, {"emotions": ["sad"]}, {"perceptual_frames": 33}],
 )
 def test_bad_config_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
