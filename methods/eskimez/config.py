@@ -26,6 +26,7 @@ PAPER: dict[str, Any] = {
     "perceptual_frames": 32,
     "perceptual_crop": 1.0,
     "momentum": 0.5,
+    "even_inputs": None,
     "batch": 3,
     "length": 32,
     "emotion_batch": 3,
@@ -62,7 +63,7 @@ class Config(BaseModel):
     # it looks at a patch: so more weight there, and a mask that looks elsewhere too. Its L1 is then ten times
     # EK's, and its steps are few: EK's 0.01, 0.001 and 0.001 would go unheard.
     mouth: float = Field(100.0, ge=0)
-    elsewhere: float = Field(0.3, ge=0, le=1)
+    elsewhere: float = Field(0.15, ge=0, le=1)
     perceptual_weight: float = Field(50.0, ge=0)
     frame: float = Field(0.05, ge=0)
     emotion: float = Field(0.1, ge=0)
@@ -77,6 +78,10 @@ class Config(BaseModel):
 
     augment: float = Field(0.8, ge=0, le=1)  # EK's group probability, with the changes of `nets.augment`
     momentum: float = Field(0.9, ge=0, lt=1)  # Adam's beta1; as in cvae, 0.5 is unsteady at tiny's rates
+    # The generator's rates are for layers of at most so many inputs, wider ones learn slower in proportion;
+    # null: all alike, as in EK. At tiny's rates the ConvLSTM's gates were shut within 400 steps, and nothing
+    # but the still reached a frame.
+    even_inputs: int | None = Field(128, ge=1)
     length: int = Field(12, ge=2)  # frames a window
 
     # Stage 1: the emotion discriminator, on real windows.
@@ -86,7 +91,7 @@ class Config(BaseModel):
 
     # Stage 2: the generator alone. Many stills and short windows, as a step of few speakers teaches little of
     # faces.
-    alone_steps: int = Field(1000, ge=1)
+    alone_steps: int = Field(900, ge=1)
     alone_batch: int = Field(8, ge=1)
     alone_length: int = Field(5, ge=1)
     alone_rate: float = Field(1.5e-3, gt=0)
@@ -123,7 +128,7 @@ STAGE_KEYS: dict[str, tuple[str, ...]] = {
         *("emotion_batch", "emotion_steps", "emotion_rate"),
     ),
     "generator_alone": (
-        *(*GENERATOR_KEYS, "augment", "momentum"),
+        *(*GENERATOR_KEYS, "augment", "momentum", "even_inputs"),
         *("mouth", "elsewhere", "auxiliary"),
         *("perceptual_weight", "perceptual", "perceptual_frames", "perceptual_crop"),
         *("alone_steps", "alone_batch", "alone_length", "alone_rate"),

@@ -119,7 +119,8 @@ def train_alone(config: Config, training: Training) -> Generator:
     count = shared_batch(config.alone_batch, "alone_batch", training)
     stage = Stage(config, training, count, config.alone_length)
     generator = cast(Generator, build(training.seed, lambda: Generator(config)))
-    player = Player(generator, config.alone_rate, (config.momentum, 0.999), config.alone_steps, training)
+    betas = (config.momentum, 0.999)
+    player = Player(generator, config.alone_rate, betas, config.alone_steps, training, config.even_inputs)
     losses = Reconstruction(config, training)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
@@ -139,7 +140,7 @@ def fit(config: Config, training: Training) -> Generator:
     stage = Stage(config, training, shared_batch(config.batch, "batch", training), config.length)
     generator = stored(training, "generator_alone", Generator(config))
     betas = (config.momentum, 0.999)
-    player = Player(generator, config.generator_rate, betas, config.steps, training)
+    player = Player(generator, config.generator_rate, betas, config.steps, training, config.even_inputs)
     losses, critics = Reconstruction(config, training), Critics(config, training)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:

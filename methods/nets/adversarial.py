@@ -7,6 +7,7 @@ loss does inside.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,14 +24,25 @@ Inputs = tuple[Tensor, ...]
 
 
 class Player:
-    """One side of the game: a loss module, its Adam, and a rate that falls to 0 along a cosine."""
+    """One side of the game: a loss module, its Adam, and a rate that falls to 0 along a cosine.
+
+    even: a weight matrix or kernel of more inputs than this learns slower in proportion (see `even_rates`).
+    """
 
     def __init__(
-        self, loss: nn.Module, rate: float, betas: tuple[float, float], steps: int, training: Training
+        self,
+        loss: nn.Module,
+        rate: float,
+        betas: tuple[float, float],
+        steps: int,
+        training: Training,
+        even: int | None = None,
     ) -> None:
         self.loss = loss.to(training.device)
         self.wrapped = training.wrap(self.loss)
-        self.optimiser = Adam(self.loss.parameters(), rate, betas)
+        parameters = list(self.loss.parameters())
+        groups = [{"params": parameters}] if even is None else even_rates(parameters, rate, even)
+        self.optimiser = Adam(groups, rate, betas)
         self.schedule = CosineAnnealingLR(self.optimiser, max(1, steps))
 
     def step(self, *inputs: Inputs) -> Tensor:
@@ -47,6 +59,19 @@ class Player:
     def parts(self, name: str) -> dict[str, Stateful]:
         """Return what a checkpoint must keep."""
         return {name: self.loss, f"{name}_optimiser": self.optimiser, f"{name}_schedule": self.schedule}
+
+
+def even_rates(parameters: Sequence[nn.Parameter], rate: float, inputs: int) -> list[dict[str, Any]]:
+    """Return Adam's groups, one a parameter: `rate` up to that many inputs, less in proportion beyond.
+
+    Adam moves every weight by about its rate, together early on, so what a layer gives out moves by the rate
+    times its inputs (Yang et al. 2021, "Tensor Programs V"). At one rate for all, a wide layer without
+    normalisation grows until the gates behind it are shut.
+    """
+    return [
+        {"params": [p], "lr": rate * min(1.0, inputs / p[0].numel()) if p.dim() > 1 else rate}
+        for p in parameters
+    ]
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""The raw-wave front end: what a method that listens to samples hears, and how its first layer starts.
+"""The raw-wave front end: what a method that listens to samples hears, and how its layers start.
 
 One description serves training and generation, so both hear the same; streaming needs no more than slices of
 the prepared wave. Nothing is learned here.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.types import FPS, SAMPLE_RATE, Audio
 
 _LOWEST, _HIGHEST = 60.0, 0.9  # the bank's band: Hz, and a fraction of half the sampling rate
 _GAIN = 8.0  # speech of RMS 0.05 leaves the first layer near 1
+_MIXED = 2.0  # a mixture's gain: what the rectifiers between the layers take away
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,22 @@ def start_as_filterbank(layer: nn.Conv1d, rate: int) -> None:
     layer.weight.copy_(_GAIN * (waves / waves.norm(dim=1, keepdim=True))[:, None])
     if layer.bias is not None:
         layer.bias.zero_()
+
+
+@torch.no_grad()
+def start_as_envelopes(layers: Sequence[nn.Conv1d]) -> None:
+    """Make these convolutions behind the filter bank random mixtures of smoothed channels, in place.
+
+    A start only. A rectified band's loudness is in its mean, which a Hann window keeps and white noise drowns
+    in the carrier: of a mouth's opening, a line through the codes then explains half and not a third.
+    """
+    for layer in layers:
+        inputs, length = layer.weight.shape[1:]
+        window = torch.hann_window(length + 2, periodic=False)[1:-1]
+        mixture = torch.randn(len(layer.weight), inputs, 1) * _MIXED / inputs**0.5
+        layer.weight.copy_(mixture * window / window.sum())
+        if layer.bias is not None:
+            layer.bias.zero_()
 
 
 def _mel(hertz: float) -> float:

@@ -230,6 +230,23 @@ def test_reports_all_terms(ready: Training) -> None:
     assert last["total"] == pytest.approx(weighed, rel=1e-4)
 
 
+@torch.no_grad()
+def test_speech_and_emotion_move_the_first_frames_as_the_still_does(scene: loops.Scene) -> None:
+    torch.manual_seed(0)
+    generator = Generator(STEADY)
+    label = torch.nn.functional.one_hot(scene.emotion, len(EMOTIONS)).float()
+    usual = (scene.still, scene.wave, scene.noise, label)
+    frames, _ = generator(*usual)
+
+    def moved(place: int, other: Tensor) -> float:
+        changed, _ = generator(*(other if i == place else x for i, x in enumerate(usual)))
+        return float((changed - frames).abs().mean())
+
+    still = moved(0, -scene.still)
+    assert moved(1, scene.wave.roll(400, 1)) > 0.05 * still
+    assert moved(3, 1 - label) > 0.2 * still
+
+
 def test_a_discriminator_of_weight_0_is_not_built(ready: Training) -> None:
     critics = loops.Critics(TINY.model_copy(update={"frame": 0.0}), ready)
     assert set(critics.players) == {"emotion"}

@@ -70,6 +70,17 @@ def test_player_steps_down_its_own_loss_and_its_rate_falls_to_0(corpus: Training
     assert set(player.parts("d")) == {"d", "d_optimiser", "d_schedule"}
 
 
+def test_wide_layers_learn_slower_in_proportion_and_outputs_move_alike(corpus: TrainingData) -> None:
+    narrow, wide = nn.Linear(4, 1), nn.Linear(64, 1)
+    player = Player(nn.ModuleList([narrow, wide]), 0.1, (0.9, 0.999), 10, training(corpus), even=4)
+    rates = [group["lr"] for group in player.optimiser.param_groups]
+    assert rates == pytest.approx([0.1, 0.1, 0.1 * 4 / 64, 0.1])
+    before = [layer(torch.ones(1, layer.in_features)).item() for layer in (narrow, wide)]
+    player.descend(sum(layer(torch.ones(1, layer.in_features)).sum() for layer in (narrow, wide)))
+    after = [layer(torch.ones(1, layer.in_features)).item() for layer in (narrow, wide)]
+    assert [b - a for b, a in zip(before, after, strict=True)] == pytest.approx([0.5, 0.5], rel=1e-3)
+
+
 def test_held_players_pass_gradients_on_and_keep_none(corpus: TrainingData) -> None:
     player = Player(WassersteinLoss(Slope(3.0), 1.0), 0.5, (0.5, 0.9), 20, training(corpus))
     clips = torch.ones(2, 4, requires_grad=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.nets.wave import Hearing, start_as_filterbank
+from methods.nets.wave import Hearing, start_as_envelopes, start_as_filterbank
 
 
 def test_parts_join_to_the_whole_wave() -> None:
@@ -48,3 +48,13 @@ def test_filterbank_answers_each_tone_in_its_own_place() -> None:
         for hz in (200, 500, 1000, 2000, 4000, 7000)
     ]
     assert loudest == sorted(set(loudest))
+
+
+def test_envelopes_keep_a_level_and_lose_its_carrier() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Conv1d(1, 8, 31)
+    start_as_envelopes([layer])
+    carrier = torch.cos(torch.pi * torch.arange(400) / 2)
+    level, wave = layer(torch.ones(1, 1, 400)), layer(carrier[None, None])
+    assert level.std(2).max() < 1e-5 and level.abs().mean() > 0.5
+    assert wave.abs().max() < 0.01 * level.abs().max()
