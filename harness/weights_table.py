@@ -206,6 +206,7 @@ _ENTRIES = (
         citation="Kartynnik et al., Real-time Facial Surface Geometry, 2019; MediaPipe FaceLandmarker",
         used_by=(
             *("au_mae", "au_correlation", "au_icc", "au_f1", "lmd", "lmd_mouth"),
+            *("motion_diversity", "head_diversity", "smoothness"),
             *("psnr_face", "psnr_mouth", "ssim_face", "ssim_mouth", "emotion_accuracy_hse", "faces"),
         ),
     ),
