@@ -7,8 +7,9 @@ the same distance of action unit intensities, from the instrument that the title
 much and how they go together, not at when: a clip that is shifted in time has the distance of none. Frames
 without a face in both clips are left out.
 
-Biased upwards by few frames: of two halves of one set of drawn clips it is far from zero while clips are few,
-because expressions differ from clip to clip. Compare at equal clips only.
+Expressions differ from clip to clip, so few clips are at a distance by themselves: drawn clips at 64 px
+against their own H.264 0.001, their first frames held 0.34, six clips against six others 0.25, six neutral
+against six happy ones 0.84. Compare at equal clips only.
 """
 
 from collections.abc import Sequence
