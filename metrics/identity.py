@@ -1,5 +1,4 @@
-"""Identity: how much the generated face is the reference's, as the cosine of face embeddings; higher is
-nearer.
+"""Identity: how much the generated face is the reference's, as the cosine of face embeddings.
 
 CSIM as papers report it (Zakharov et al., Few-Shot Adversarial Learning of Realistic Neural Talking Head
 Models, ICCV 2019): the cosine of a face recognition network's embeddings of a generated frame and of the real
