@@ -24,7 +24,7 @@ class HeadDiversity(MotionMetric):
     """The spread over time of a generated head's angles."""
 
     name, title, unit = "head_diversity", "Head diversity", "°"
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool | None] = True
     rule = "standard deviation over time of yaw, pitch and roll, their mean, after a running mean of 5 frames"
     paper = "after Zhang et al., SadTalker, CVPR 2023"
 

@@ -30,7 +30,7 @@ class MotionDiversity(MotionMetric):
     """The spread over time of a generated clip's landmarks."""
 
     name, title, unit = "motion_diversity", "Motion diversity", "eye distances"
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool | None] = True
     rule = "standard deviation over time of 68 landmarks, mean over them, after a running mean of 5 frames"
     paper = "after Zhang et al., SadTalker, CVPR 2023"
 

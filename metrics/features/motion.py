@@ -37,7 +37,7 @@ class MotionMetric(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str]
-    higher_is_better: ClassVar[bool]
+    higher_is_better: ClassVar[bool | None]
     rule: ClassVar[str]
     paper: ClassVar[str]
 
