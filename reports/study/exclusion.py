@@ -1,0 +1,50 @@
+"""Whose answers do not count: the rules that the study's YAML held before its first participant, applied.
+
+Nothing is deleted: the raw results keep everybody, the cleaned ones leave out who broke a rule, and both
+stand. Leaving before the end breaks no rule but `answered`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.study.votes import Facts, Participant
+
+_FEWEST_SIDES = 10
+
+
+def excluded(people: Sequence[Participant], rules: Mapping[str, Any]) -> dict[int, tuple[str, ...]]:
+    """Return, by participant id, the rules that each one broke; nobody else is in it.
+
+    rules: `exclude` of the study's config; None asks for nothing.
+    """
+    broken = {person.id: broken_rules(person.facts, rules) for person in people}
+    return {person: reasons for person, reasons in broken.items() if reasons}
+
+
+def broken_rules(facts: Facts, rules: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the rules that a participant broke, in words."""
+    found = []
+    for name, what in (("attention", "attention checks"), ("gold", "gold pairs")):
+        limit, failed = rules[f"{name}_failed"], getattr(facts, f"{name}_failed")
+        if limit is not None and failed > limit:
+            found.append(f"failed {failed} of {getattr(facts, f'{name}_asked')} {what}, allowed {limit}")
+    if (limit := rules["seconds_median"]) is not None and facts.seconds_median < limit:
+        found.append(f"judged in {facts.seconds_median:.1f} s (median), at least {limit:g} s wanted")
+    limit = rules["same_side_share"]
+    if limit is not None and facts.answered >= _FEWEST_SIDES and facts.same_side_share > limit:
+        found.append(f"chose one side {facts.same_side_share:.0%} of the time, at most {limit:.0%} allowed")
+    if (limit := rules["answered"]) is not None and facts.answered < limit:
+        found.append(f"judged {facts.answered}, at least {limit} wanted")
+    return tuple(found)
+
+
+def rules_in_words(rules: Mapping[str, Any]) -> list[str]:
+    """Return the rules that are in force, as a reader of the page is told them."""
+    words = {
+        "attention_failed": "more than {:g} failed attention checks",
+        "gold_failed": "more than {:g} failed gold pairs",
+        "seconds_median": "a median judgement faster than {:g} s",
+        "same_side_share": "one side in more than {:.0%} of choices, where ten or more were judged",
+        "answered": "fewer than {:g} judgements",
+    }
+    return [text.format(rules[name]) for name, text in words.items() if rules[name] is not None]
