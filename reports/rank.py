@@ -88,7 +88,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """Columns in the order of run.json with speed last; `ranked_by` are those that the rank is made of."""
+    """Columns in the order of run.json, people's first, speed last; `ranked_by` make the rank."""
 
     columns: tuple[MetricCard, ...]
     ranked_by: tuple[MetricCard, ...]
@@ -134,7 +134,7 @@ def rank(run: Run) -> Board:
     order = list(CONTROLS)
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
-    columns = sorted(run.record.metrics.values(), key=lambda card: card.name == SPEED)
+    columns = sorted(run.record.metrics.values(), key=lambda c: (c.name == SPEED) - (c.family == HUMAN))
     valid = [c for c in columns if not is_out_of_domain(run, c)]
     ranked_by = [
         c for c in valid if is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)

@@ -112,7 +112,7 @@ def accuracy_dots(identity: str, what: str, found: Sequence[MetricAgreement], ot
             [f"{m.card.title} {backbone(m.card)}".strip() for m in scored],
             [OTHER if m.accuracy.low > 0.5 else BEST if m.accuracy.high < 0.5 else _CONTROL for m in scored],
             lines,
-            {"range": [0, 101], "ticksuffix": " %"},
+            {"range": [min([45.0, *(100 * m.accuracy.low - 2 for m in scored)]), 100.5], "ticksuffix": " %"},
         ),
     )
 

@@ -42,8 +42,7 @@ def side_bias(choices: Choices) -> SideBias:
         return SideBias(Estimate(left, nan, nan, count), nan, exact)
     scale = groups / (groups - 1)
     error = sqrt(scale * float((np.bincount(people, decided.score - left) ** 2).sum())) / count
-    # Under the hypothesis each participant's votes leave 50 % by chance alone, not the share that was found.
-    under = sqrt(float((np.bincount(people, decided.score - 0.5) ** 2).sum())) / count
     half = float(stdtrit(groups - 1, 0.975)) * error
-    p = 2 * float(stdtr(groups - 1, -abs(left - 0.5) / under)) if under else 1.0
+    # Where all participants chose left equally often, their spread is nothing to hold the share to.
+    p = 2 * float(stdtr(groups - 1, -abs(left - 0.5) / error)) if error else exact
     return SideBias(Estimate(left, max(0.0, left - half), min(1.0, left + half), count), p, exact)

@@ -71,40 +71,42 @@ def write_tables(folder: Path, found: Found) -> None:
 def human_columns(found: Found) -> list[tuple[MetricCard, list[dict[str, Any]]]]:
     """Return what the leaderboard gains: a card and a row for each method judged, question by question."""
     several = len(found.clean.preferences) > 1
+    people = f"{found.clean.participants} participants"
     columns = []
     for preference in found.clean.preferences:
         name = preference.question.name
-        card = _card(
-            name, f"Preferred: {name}" if several else "Preferred", "log-odds", (-math.inf, math.inf)
+        card = MetricCard(
+            name=f"people_{name}",
+            title=f"Preferred: {name}" if several else "Preferred",
+            unit="log-odds",
+            higher_is_better=True,
+            range=(-math.inf, math.inf),
+            backbone="none",
+            variant=f"strength of preference, mean 0 over the methods judged, {people}",
+            paper="Davidson 1970",
+            comparable=False,
+            family=HUMAN,
         )
         columns.append((card, _rows(found, card, preference.strengths.values)))
     for rating in found.clean.ratings:
         name = rating.question.name
-        card = _card(name, f"MOS {name.replace('_', ' ')}", "1–5", (1.0, 5.0))
+        card = MetricCard(
+            name=f"people_{name}",
+            title=f"MOS {name.replace('_', ' ')}",
+            unit="1–5",
+            higher_is_better=True,
+            range=(1.0, 5.0),
+            backbone="none",
+            variant=f"mean opinion score, {people}",
+            paper="ITU-T P.910",
+            comparable=False,
+            family=HUMAN,
+        )
         columns.append((card, _rows(found, card, rating.mos)))
     return columns
 
 
-def _card(question: str, title: str, unit: str, limits: tuple[float, float]) -> MetricCard:
-    strength = unit == "log-odds"
-    return MetricCard(
-        name=f"people_{question}",
-        title=title,
-        unit=unit,
-        higher_is_better=True,
-        range=limits,
-        backbone="none",
-        variant="strength of preference, Davidson's model, all methods' mean 0"
-        if strength
-        else "mean opinion score",
-        paper="Davidson 1970" if strength else "ITU-T P.800, P.910",
-        comparable=False,
-        family=HUMAN,
-    )
-
-
 def _rows(found: Found, card: MetricCard, values: Iterable[Estimate]) -> list[dict[str, Any]]:
-    detail = f"{found.clean.participants} people"
     return [
         {
             "run": found.study.run,
@@ -120,7 +122,6 @@ def _rows(found: Found, card: MetricCard, values: Iterable[Estimate]) -> list[di
             "higher_is_better": card.higher_is_better,
             "backbone": card.backbone,
             "comparable": card.comparable,
-            "detail": detail,
         }
         for trial, value in zip(found.clean.cast.methods, values, strict=True)
         if value.n

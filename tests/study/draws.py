@@ -76,7 +76,7 @@ def truth(rng: np.random.Generator, design: Design) -> NDArray[np.float64]:
 
     They are a little nearer to zero than STRENGTHS, because tastes differ.
     """
-    crowd = replace(design, participants=20_000, clips=400, side=0.0, side_sd=0.0)
+    crowd = replace(design, participants=20_000, clips=2_000, side=0.0, side_sd=0.0)
     return bradley_terry.fit(*bradley_terry.tables(draw(rng, crowd)))[0]
 
 
