@@ -5,8 +5,9 @@ its start (BEGIN IMMEDIATE) and waits for its turn, so several processes write w
 """
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from harness.types import BadInput
 _WAIT_MS = 15_000
 _LOCK = 5_264_113
 """The PostgreSQL advisory lock under which a participant's whole plan is made."""
+
+_TURN = threading.Lock()
 
 
 def connect(url: str, reading: bool = False) -> Engine:
@@ -47,7 +50,7 @@ def connect(url: str, reading: bool = False) -> Engine:
 def shown(url: str) -> str:
     """Return a URL as it may be printed: without its password."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url)._replace(password=None).render_as_string(hide_password=False)
     except ArgumentError:
         return "(not a URL)"
 
@@ -58,7 +61,9 @@ def writing(engine: Engine, exclusive: bool = False) -> Iterator[Connection]:
 
     exclusive: one such block at a time over all replicas, for what is decided from what the database holds.
     """
-    with engine.execution_options(writing=True).begin() as connection:
+    # Within a process writers queue here, in turn; SQLite's own waiting sleeps, and is for other processes.
+    turn = _TURN if engine.dialect.name == "sqlite" else nullcontext()
+    with turn, engine.execution_options(writing=True).begin() as connection:
         if exclusive and connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         yield connection

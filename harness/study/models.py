@@ -4,12 +4,29 @@ What must never happen twice is a unique constraint, so that several replicas ne
 Times are seconds since 1970, UTC, of the server's clock.
 """
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from typing import cast
+
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
     """All tables."""
+
+
+def table(row: type[Base]) -> Table:
+    """Return the table of a row, for statements without objects."""
+    return cast(Table, row.__table__)
 
 
 class StudyRow(Base):

@@ -20,6 +20,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from harness.results import read_json
 from harness.study.models import AssignmentRow, ParticipantRow, StudyRow, VoteRow
 from harness.types import BadInput
 
@@ -139,7 +140,13 @@ class Study:
 
 
 def default_url(run_dir: Path) -> str:
-    """Return the URL of the database that a study of a run is kept in unless another is given."""
+    """Return the URL of the database of a run's study: the one that it was begun with, SQLite if none was.
+
+    A password is not kept; PostgreSQL's own PGPASSWORD or ~/.pgpass gives it.
+    """
+    begun = run_dir / "study" / "study.json"
+    if begun.is_file():
+        return str(read_json(begun)["database"])
     return f"sqlite:///{(run_dir / 'study' / 'votes.sqlite').absolute()}"
 
 
@@ -253,10 +260,11 @@ def _shown(url: str) -> str:
 def _assignments(connection: Connection) -> list[Assignment]:
     table = AssignmentRow.__table__
     rows = connection.execute(select(table).order_by(table.c.participant_id, table.c.place)).mappings()
-    return [_assignment(dict(row)) for row in rows]
+    return [assignment_of(dict(row)) for row in rows]
 
 
-def _assignment(row: Mapping[str, Any]) -> Assignment:
+def assignment_of(row: Mapping[str, Any]) -> Assignment:
+    """Return a row of the assignment table as what it says."""
     right = row["right_method"]
     return Assignment(
         id=row["id"],
