@@ -102,7 +102,7 @@ class Record(BaseModel):
 
 
 class _People(BaseModel):
-    """What the board needs of study.json: the cards of people's columns."""
+    """What the board needs of analysis.json: the cards of people's columns."""
 
     metrics: dict[str, MetricCard]
 
@@ -145,13 +145,15 @@ def load(folder: Path) -> Run:
 def _with_people(run: Run) -> Run:
     """Add what people said, where a study was analysed (reports.study.tables), as further results."""
     folder = run.folder / STUDY
-    if not (folder / "study.json").is_file():
+    if not (folder / "analysis.json").is_file():
         return run
     try:
-        found = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
         cards = _People.model_validate(found).metrics
     except (json.JSONDecodeError, ValidationError) as error:
-        raise BadInput(f"{folder / 'study.json'}: {error}; analyse the study again with --study") from error
+        raise BadInput(
+            f"{folder / 'analysis.json'}: {error}; analyse the study again with --study"
+        ) from error
     table = _table(folder / "results.csv", RESULT_COLUMNS, NUMBERS)
     return replace(
         run,

@@ -109,18 +109,27 @@ def analyse(
     if not judged:
         raise BadInput(f"study {study.name}: nobody has judged anything yet")
     cast = cast_of(judged, [Trial(*row.key) for row in (*board.competing, *board.controls)])
-    rows = {row.key for row in (*board.competing, *board.controls)}
-    if strange := [t for t in cast.methods if (t.method, t.trial) not in rows]:
-        raise BadInput(
-            f"study {study.name}: {strange[0].method} {strange[0].trial} was judged but is not in "
-            f"{run.folder / 'results.csv'}; give the run that the study was made from"
-        )
+    _check_of_this_run(run, board, study, cast)
     asked = [Question(q["name"], q["kind"], q["text"]) for q in study.config["questions"]]
-    left_out = excluded(people, study.config["exclude"])
+    left_out = excluded(people, votes, study.config["exclude"])
     kept = [v for v in judged if v.assignment.participant not in left_out]
     raw = _analysis(run, cast, asked, judged)
     clean = _analysis(run, cast, asked, kept) if left_out else raw
     return Found(study, tuple(people), tuple(votes), left_out, raw, clean)
+
+
+def _check_of_this_run(run: Run, board: Board, study: Study, cast: Cast) -> None:
+    rows = {row.key for row in (*board.competing, *board.controls)}
+    clips = set(run.clips["clip"])
+    strange = [
+        *(f"{t.method} {t.trial}" for t in cast.methods if (t.method, t.trial) not in rows),
+        *(clip for clip in cast.clips if clip not in clips),
+    ]
+    if strange:
+        raise BadInput(
+            f"study {study.name}: {strange[0]} was judged but is not in the tables of {run.folder}; "
+            f"give the run that the study was made from ({study.run})"
+        )
 
 
 def _analysis(run: Run, cast: Cast, asked: Iterable[Question], votes: Sequence[Vote]) -> Analysis:

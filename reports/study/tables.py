@@ -4,7 +4,7 @@ votes_raw.csv     every answer, one row each: VOTE_COLUMNS
 votes_clean.csv   the same without the participants who broke a rule
 participants.csv  one row each: what the rules look at, and the rules that were broken
 results.csv       what people said of each row of the board (cleaned), in the columns of the run's results.csv
-study.json        all figures, raw and cleaned, and the cards of results.csv's columns
+analysis.json        all figures, raw and cleaned, and the cards of results.csv's columns
 The leaderboard shows results.csv as further columns (reports.load reads it).
 """
 
@@ -65,7 +65,7 @@ def write_tables(folder: Path, found: Found) -> None:
     write_rows(folder / "participants.csv", PERSON_COLUMNS, people)
     columns = human_columns(found)
     write_rows(folder / "results.csv", RESULT_COLUMNS, (row for _, rows in columns for row in rows))
-    write_json(folder / "study.json", _record(found, [card for card, _ in columns]))
+    write_json(folder / "analysis.json", _record(found, [card for card, _ in columns]))
 
 
 def human_columns(found: Found) -> list[tuple[MetricCard, list[dict[str, Any]]]]:

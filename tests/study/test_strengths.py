@@ -52,10 +52,18 @@ def test_intervals_hold_the_truth_at_their_nominal_rate(design: Design) -> None:
 
 def test_a_bootstrap_of_participants_alone_is_too_narrow_where_clips_differ() -> None:
     rng = np.random.default_rng(12)
-    design = Design(200, 18)
-    values = truth(rng, design)
-    hits = sum(covered(bootstrap(rng, draw(rng, design), 100), values) for _ in range(15))
-    assert hits / 60 < 0.88
+
+    def ratio(clip_sd: float) -> float:
+        """Return the width of the bootstrap's intervals over that of those which hold the truth."""
+        widths = []
+        for found in (draw(rng, Design(200, clip_sd=clip_sd)) for _ in range(5)):
+            own = bradley_terry.strengths(found).values
+            pairs = zip(bootstrap(rng, found, 100), own, strict=True)
+            widths += [(b.high - b.low) / (v.high - v.low) for b, v in pairs]
+        return float(np.mean(widths))
+
+    assert ratio(0.4) < 0.65
+    assert 0.75 < ratio(0.0) < 1.1
 
 
 def test_a_method_that_always_wins_has_a_finite_strength_and_a_wide_interval() -> None:
