@@ -101,7 +101,9 @@ def test_an_answer_before_the_clips_could_have_played_is_refused(site: Site, sec
     assert read_votes(site.url) == []
 
 
-@pytest.mark.parametrize("played", [{"left": 0.1, "right": 0.48}, {"left": 0.48}, {"left": 900.0, "right": 0.48}])
+@pytest.mark.parametrize(
+    "played", [{"left": 0.1, "right": 0.48}, {"left": 0.48}, {"left": 900.0, "right": 0.48}]
+)
 def test_an_answer_with_clips_unplayed_or_impossible_times_is_refused(
     site: Site, played: dict[str, float]
 ) -> None:
@@ -170,7 +172,9 @@ def test_clips_are_served_in_parts(site: Site) -> None:
 
 
 @pytest.mark.parametrize("design", ["ab", "acr", "abx"])
-def test_no_byte_that_a_participant_gets_names_a_method_a_sample_or_a_path(tmp_path: Path, design: str) -> None:
+def test_no_byte_that_a_participant_gets_names_a_method_a_sample_or_a_path(
+    tmp_path: Path, design: str
+) -> None:
     checks = {} if design == "acr" else CHECKS
     site = make_site(tmp_path / "run", design=design, **checks)
     person = site.person()
@@ -179,7 +183,15 @@ def test_no_byte_that_a_participant_gets_names_a_method_a_sample_or_a_path(tmp_p
         item = person.answer(item)
     for path in ("study.css", "study.js", "player.js"):
         person.received.append(person.client.get(f"/study/assets/{path}"))
-    for path in ("/", "/healthz", "/metrics", "/openapi.json", "/study/state", "/nowhere", "/leaderboard.html"):
+    for path in (
+        "/",
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/study/state",
+        "/nowhere",
+        "/leaderboard.html",
+    ):
         person.received.append(person.client.get(path))
     forbidden = [*NAMES, *SAMPLES, str(tmp_path), "t03", "made_up", "leaderboard"]
     assert len(person.received) > 20
