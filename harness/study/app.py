@@ -15,15 +15,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
+from harness.study.begin import begin
 from harness.study.board import board_policy, board_router, described
 from harness.study.config import StudyConfig
 from harness.study.database import connect
 from harness.study.desk import Desk
 from harness.study.guard import Guard
 from harness.study.items import Refused
-from harness.study.material import Material
+from harness.study.material import Material, gather
 from harness.study.routes import study_router
 from harness.study.tokens import Signer
+from harness.study.votes import default_url
 
 _LARGEST_BODY = 32 * 1024
 _PLAIN = {404: "There is no such page.", 405: "That cannot be done here."}
@@ -38,6 +40,15 @@ class StudyPart:
     database: str
     secret: str
 
+    @property
+    def board(self) -> str:
+        """The path of the leaderboard, which no participant may know."""
+        return f"/board/{Signer(self.secret).board()}/leaderboard.html"
+
+    def invitations(self) -> list[str]:
+        """Return the codes of all invitations."""
+        return [Signer(self.secret).invite(number) for number in range(self.config.invites)]
+
 
 @dataclass(frozen=True)
 class Part:
@@ -46,6 +57,14 @@ class Part:
     router: APIRouter
     limits: Mapping[str, int] = field(default_factory=dict)
     headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def begun(run_dir: Path, study: StudyConfig, database: str | None) -> StudyPart:
+    """Gather what a study shows and begin it, or go on with it. Raises BadInput."""
+    material = gather(run_dir, study)
+    url = database or default_url(run_dir)
+    signer = begin(run_dir, material.run, study, url)
+    return StudyPart(study, material, url, signer.secret)
 
 
 def create_app(

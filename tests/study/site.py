@@ -1,4 +1,4 @@
-"""A made-up run with clips, its study as an application with a clock of its own, and a person who takes part."""
+"""A made-up run with clips, its study with a clock of its own, and a person who takes part."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +8,8 @@ import numpy as np
 from fastapi.testclient import TestClient
 
 from harness import media, results
-from harness.study.app import StudyPart, create_app
-from harness.study.begin import begin
+from harness.study.app import StudyPart, begun, create_app
 from harness.study.config import StudyConfig
-from harness.study.material import gather
-from harness.study.votes import default_url
 
 METHODS = (("ground_truth", "-"), ("still", "-"), ("shifted_audio", "-"), ("cvae", "t00"), ("eskimez", "t03"))
 SAMPLES = tuple(f"10{i:02d}_TIE_HAP_XX" for i in range(4))
@@ -75,10 +72,7 @@ def make_site(folder: Path, database: str | None = None, **keys: Any) -> Site:
     if not (folder / "run.json").exists():
         make_run(folder)
     study = StudyConfig.model_validate({"name": "test", "pairs": 6, **keys})
-    material = gather(folder, study)
-    url = database or default_url(folder)
-    signer = begin(folder, material.run, study, url)
-    return Site(folder, StudyPart(study, material, url, signer.secret))
+    return Site(folder, begun(folder, study, database))
 
 
 def data_of(page: str) -> dict[str, Any]:

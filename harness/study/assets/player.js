@@ -18,7 +18,7 @@ class Player {
       video.addEventListener("loadeddata", () => this.changed());
       video.addEventListener("error", () => this.changed());
     });
-    this.timer = setInterval(() => this.align(), 100);
+    this.timer = setInterval(() => this.align(), 50);
   }
 
   get ready() { return this.videos.every((video) => video.readyState >= 2); }
@@ -65,7 +65,8 @@ class Player {
   }
 
   ended(i) {
-    this.whole[i] = true;
+    this.videos[i].playbackRate = 1;
+    this.whole[i] = this.seconds[i] >= 0.92 * this.videos[i].duration;
     if (!this.together && this.playing && i + 1 < this.videos.length) {
       this.current = i + 1;
       this.videos[this.current].play().catch(() => this.pause());
@@ -75,13 +76,16 @@ class Player {
     this.changed();
   }
 
-  // The clip that is heard leads; one that is more than a frame and a half apart is moved.
+  // The clip that is heard leads. One that is more than a frame apart runs a little faster or slower, so that
+  // nothing is left out; one that is far apart is moved, and what it missed does not count as played.
   align() {
     if (!this.playing || !this.together || this.videos.length < 2) return;
     const lead = this.videos.find((video) => !video.muted) || this.videos[0];
     this.videos.forEach((video, i) => {
       if (video === lead || video.ended || lead.ended || video.seeking) return;
-      if (Math.abs(video.currentTime - lead.currentTime) > 0.06) {
+      const behind = lead.currentTime - video.currentTime;
+      video.playbackRate = Math.abs(behind) > 0.04 ? 1 + Math.max(-0.5, Math.min(0.5, 2 * behind)) : 1;
+      if (Math.abs(behind) > 0.5) {
         this.count(i);
         video.currentTime = lead.currentTime;
         this.last[i] = lead.currentTime;

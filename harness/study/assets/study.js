@@ -123,6 +123,7 @@
     $("submit").disabled = !complete || open > 0 || sending;
     $("hint").textContent = broken ? "A clip could not be loaded."
       : !ready ? "Loading…"
+        : !complete && plays && !playing && !paused ? "Not all of it was shown. Please play it again."
         : !complete ? (player.together ? "Play to the end, then answer." : "Each clip has its own sound: they play in turn. Then answer.")
           : open ? `${open} ${open === 1 ? "answer" : "answers"} to go` : "All answered.";
     const active = playing && !player.together ? player.videos[player.current].dataset.part : "";
