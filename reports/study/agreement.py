@@ -9,8 +9,8 @@ Over clips: how often a metric orders the two clips of a judged pair as the vote
 are left out, as a metric hardly ever ties; where it does, it is right by half. Beside it stands how often a
 vote agrees with most others on the same two clips: what a few more people would have said.
 In drawn studies of 30 and 200 participants on 18 clips the intervals over clips held their truth in 93 to
-97 % of cases, those over methods in nearly all where the methods lie apart and in 86 % where three of four are
-nearly equal for the metric: ranks of near ties are no more than a draw.
+97 % of cases, those over methods in nearly all where the methods lie apart and in 86 % where three of four
+are nearly equal for the metric: ranks of near ties are no more than a draw.
 A metric without a direction orders nothing and is left out.
 """
 
