@@ -114,5 +114,6 @@ def run_site(run_dir: Path, study: StudyPart | None, place: Place) -> None:
         health_check_period_s=2,
         health_check_timeout_s=10,
         graceful_shutdown_timeout_s=5,
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
     )
     serve.run(deployment.bind(run_dir.absolute(), study), name="site", route_prefix="/", blocking=False)

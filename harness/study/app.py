@@ -28,7 +28,12 @@ from harness.study.tokens import Signer
 from harness.study.votes import default_url
 
 _LARGEST_BODY = 32 * 1024
-_PLAIN = {404: "There is no such page.", 405: "That cannot be done here."}
+_PLAIN = {
+    404: "There is no such page.",
+    405: "That cannot be done here.",
+    408: "That took too long to arrive.",
+    413: "That is too large.",
+}
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,14 @@ def _health(desk: Desk | None, guard: Guard) -> APIRouter:
     router = APIRouter()
 
     @router.get("/healthz", response_class=PlainTextResponse)
-    def healthz() -> str:
+    async def healthz() -> str:
         """Say whether this replica can do its work."""
         if desk is not None:
             desk.counts()
         return "ok\n"
 
     @router.get("/metrics", response_class=PlainTextResponse)
-    def metrics() -> str:
+    async def metrics() -> str:
         """Return counts for Prometheus; those of responses are one replica's."""
         return described({} if desk is None else desk.counts(), guard.answered, os.getpid())
 

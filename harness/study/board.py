@@ -8,12 +8,13 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import RedirectResponse
 
 from harness.study.items import Refused
+from harness.study.sending import FilePart
 from harness.types import BadInput
 
 _PAGES = ("leaderboard.html", "leaderboard.md", "results.csv", "per_clip.csv", "clips.csv")
@@ -27,17 +28,19 @@ def board_router(run_dir: Path, secret: str | None) -> APIRouter:
     base = "" if secret is None else f"/board/{secret}"
 
     @router.get("/", include_in_schema=False)
-    def front() -> Response:
+    async def front() -> Response:
         """Lead to what there is."""
         return RedirectResponse("/leaderboard.html" if secret is None else "/study", status_code=303)
 
     @router.get(f"{base}/{{path:path}}", include_in_schema=False)
-    def file(path: str) -> Response:
+    async def file(
+        path: str, range_: Annotated[str | None, Header(alias="Range", max_length=200)] = None
+    ) -> Response:
         """Return one of the board's files."""
         found = board_file(run_dir, path or "leaderboard.html")
         if found is None:
             raise Refused(404, "There is no such page.")
-        return FileResponse(found)
+        return FilePart(found, range_, "private, max-age=60")
 
     return router
 
@@ -69,7 +72,7 @@ def board_policy(run_dir: Path) -> dict[str, str]:
         "img-src 'self' data: blob:; media-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
-    return {"Content-Security-Policy": policy, "Cache-Control": "private, max-age=60"}
+    return {"Content-Security-Policy": policy}
 
 
 def described(counts: dict[str, int], answered: dict[int, int], replica: int) -> str:

@@ -5,9 +5,8 @@ its start (BEGIN IMMEDIATE) and waits for its turn, so several processes write w
 """
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ from sqlalchemy.exc import ArgumentError
 
 from harness.types import BadInput
 
-_WAIT_MS = 15_000
+_WAIT_MS = 8_000
 _LOCK = 5_264_113
 """The PostgreSQL advisory lock under which a participant's whole plan is made."""
-
-_TURN = threading.Lock()
 
 
 def connect(url: str, reading: bool = False) -> Engine:
@@ -61,9 +58,7 @@ def writing(engine: Engine, exclusive: bool = False) -> Iterator[Connection]:
 
     exclusive: one such block at a time over all replicas, for what is decided from what the database holds.
     """
-    # Within a process writers queue here, in turn; SQLite's own waiting sleeps, and is for other processes.
-    turn = _TURN if engine.dialect.name == "sqlite" else nullcontext()
-    with turn, engine.execution_options(writing=True).begin() as connection:
+    with engine.execution_options(writing=True).begin() as connection:
         if exclusive and connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         yield connection

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOG = logging.getLogger("harness.study")
@@ -31,14 +32,6 @@ _HEADERS = {
 }
 _LONGEST_QUERY = 2048
 _BODY_SECONDS = 20.0
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _TooSlow(Exception):
-    pass
 
 
 @dataclass
@@ -65,10 +58,6 @@ class Guard:
                 await passing.refuse(*early)
             else:
                 await self.app(scope, passing.receive, passing.send)
-        except _TooLarge:
-            await passing.refuse(413, "That is too large.")
-        except _TooSlow:
-            await passing.refuse(408, "That took too long to arrive.")
         except Exception:  # noqa: BLE001 the last line: said plainly to the visitor, whole to the log
             _LOG.exception("%s failed", scope["method"])
             await passing.refuse(500, "Something went wrong here. Please try again.")
@@ -120,11 +109,11 @@ class _Passing:
         try:
             message = await asyncio.wait_for(self._receive(), _BODY_SECONDS)
         except TimeoutError as error:
-            raise _TooSlow from error
+            raise HTTPException(408) from error
         self._came += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._came > self.limit:
-            raise _TooLarge
+            raise HTTPException(413)
         return message
 
     async def send(self, message: Message) -> None:

@@ -2,18 +2,20 @@
 
 A visitor gets a signed random cookie, and a participant is whoever consented with it. No page, address,
 header or file name tells whose clips are shown.
+The database is asked where the event loop runs, see `sending`.
 """
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Cookie, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
 from pydantic import Field
 
 from harness.study.desk import Desk
 from harness.study.items import Refused, Strictly, Submission
 from harness.study.pages import asset, study_page
+from harness.study.sending import FilePart
 
 COOKIE = "study"
 _COOKIE_SECONDS = 90 * 24 * 3600
@@ -43,13 +45,13 @@ def study_router(desk: Desk) -> APIRouter:
     """Return the routes of a study."""
     router = APIRouter(prefix="/study", responses=_REFUSALS)
 
-    def visitor(study: Annotated[str | None, Cookie(max_length=200)] = None) -> str:
+    async def visitor(study: Annotated[str | None, Cookie(max_length=200)] = None) -> str:
         key = desk.signer.key(study)
         if key is None:
             raise Refused(401, "Please open the study's first page in this browser.")
         return key
 
-    def writer(
+    async def writer(
         request: Request,
         key: Annotated[str, Depends(visitor)],
         x_study_token: Annotated[str | None, Header(max_length=100)] = None,
@@ -61,7 +63,7 @@ def study_router(desk: Desk) -> APIRouter:
         return key
 
     @router.get("", response_class=HTMLResponse)
-    def page(
+    async def page(
         request: Request,
         study: Annotated[str | None, Cookie(max_length=200)] = None,
         invite: Annotated[str | None, Query(max_length=40, pattern=_INVITE)] = None,
@@ -78,37 +80,40 @@ def study_router(desk: Desk) -> APIRouter:
         return response
 
     @router.get("/state")
-    def state(key: Annotated[str, Depends(visitor)]) -> dict[str, Any]:
+    async def state(key: Annotated[str, Depends(visitor)]) -> dict[str, Any]:
         """Return what is to be shown now."""
         return desk.state(key)
 
     @router.post("/consent")
-    def consent(body: Consent, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
+    async def consent(body: Consent, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
         """Take part."""
         if not body.consent:
             raise Refused(422, "Without consent nobody takes part.")
         return desk.join(key, body.invite)
 
     @router.post("/answer")
-    def answer(body: Submission, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
+    async def answer(body: Submission, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
         """Answer what is shown; confirmed only when it is stored for good."""
         return desk.answer(key, body)
 
-    @router.get("/media/{name}", response_class=FileResponse)
-    def media(name: str, key: Annotated[str, Depends(visitor)]) -> Response:
+    @router.get("/media/{name}", response_class=FilePart)
+    async def media(
+        name: str,
+        key: Annotated[str, Depends(visitor)],
+        range_: Annotated[str | None, Header(alias="Range", max_length=200)] = None,
+    ) -> Response:
         """Return a clip, or a part of it (Range)."""
         token = name.removesuffix(".mp4")
         clip = desk.clip(key, token if len(token) == 36 and token.isascii() else "")
-        headers = {"Cache-Control": "private, max-age=86400"}
-        return FileResponse(clip.path, media_type="video/mp4", headers=headers)
+        return FilePart(clip.path, range_, "private, max-age=86400")
 
     @router.get("/assets/{name}")
-    def assets(name: str) -> Response:
+    async def assets(name: str) -> Response:
         """Return the style sheet or the script."""
         found: Path | None = asset(name)
         if found is None:
             raise Refused(404, "There is no such file.")
-        return FileResponse(found, headers={"Cache-Control": "public, max-age=300"})
+        return FilePart(found, cache="public, max-age=300")
 
     return router
 
