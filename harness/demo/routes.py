@@ -7,7 +7,7 @@
     GET  /demo/orders/NAME                how far each clip is
     GET  /demo/orders/NAME/<n>.mp4        a clip, with HTTP Range
 
-Wrong input is a 4xx with {"detail": one plain sentence}.
+Wrong input is a 4xx with {"message": one plain sentence}.
 """
 
 import time
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +25,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.demo import uploads
 from harness.demo.making import Model
 from harness.demo.orders import Order, Orders
+from harness.study.app import Part
+from harness.study.guard import POLICY
+from harness.study.items import Refused
 from harness.types import EMOTIONS, LEVELS, BadInput
 
 ASSETS = Path(__file__).parent / "assets"
@@ -32,6 +35,13 @@ _KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/jav
 _MOST_CLIPS = 6
 _PER_MINUTE = 20
 _WAITING = 40
+_SHOWN = "neutral"
+"""What the page asks the picture to show."""
+
+_HEADERS = {
+    "Content-Security-Policy": POLICY.replace("img-src 'self' data:", "img-src 'self' blob:"),
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(self)",
+}
 
 Submit = Callable[[str, int], Awaitable[None]]
 """Has clip `index` of an order made, some time; returns at once."""
@@ -58,8 +68,13 @@ class Asked(BaseModel):
     text: str | None = Field(None, max_length=500)
 
 
-def demo_router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
-    """Return the demo's routes."""
+def demo_part(offer: Offer, orders: Orders, submit: Submit) -> Part:
+    """Return the demo as a part of a run's site."""
+    limits = {"/demo/orders/": uploads.LARGEST_BYTES}
+    return Part(_router(offer, orders, submit), limits, {"/demo": _HEADERS})
+
+
+def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
     router = APIRouter(prefix="/demo", tags=["demo"])
     known = {model.name: model for model in offer.models}
     visits = _Visits()
@@ -90,25 +105,25 @@ def demo_router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
     def example(name: str) -> FileResponse:
         names = {f"{n}.{kind}" for n in range(offer.example_count) for kind in ("png", "wav")}
         if name not in names:
-            raise HTTPException(404, "no such example")
+            raise Refused(404, "There is no such example.")
         return FileResponse(offer.examples / name)
 
     @router.post("/orders", status_code=201)
     def begin(request: Request) -> dict[str, str]:
         orders.sweep()
         if not visits.allow(request.client.host if request.client else ""):
-            raise HTTPException(429, "too many orders in a minute; wait a little")
+            raise Refused(429, "Too many orders in a minute; wait a little.")
         return {"order": orders.begin()}
 
     @router.put("/orders/{order}/picture", status_code=204)
     async def picture(order: str, request: Request) -> Response:
-        content = await _body(request, uploads.PICTURE_BYTES)
+        content = await request.body()
         await _kept(uploads.keep_picture, content, _open(orders, order) / "picture.png")
         return Response(status_code=204)
 
     @router.put("/orders/{order}/sound", status_code=204)
     async def sound(order: str, request: Request) -> Response:
-        content = await _body(request, uploads.SOUND_BYTES)
+        content = await request.body()
         await _kept(uploads.keep_sound, content, _open(orders, order) / "sound.wav")
         return Response(status_code=204)
 
@@ -117,9 +132,8 @@ def demo_router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
         folder = _open(orders, order)
         _check(asked, known, folder)
         if orders.waiting() >= _WAITING:
-            raise HTTPException(429, "many clips are waiting; try again in a minute")
-        shown = "neutral"
-        orders.place(order, Order(asked.models, asked.emotion, asked.level, asked.text, shown))
+            raise Refused(429, "Many clips are waiting; try again in a minute.")
+        orders.place(order, Order(asked.models, asked.emotion, asked.level, asked.text, _SHOWN))
         for index in range(len(asked.models)):
             await submit(order, index)
         return {"order": order, "clips": len(asked.models)}
@@ -135,7 +149,7 @@ def demo_router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
         placed = _found(orders, order)
         path = orders.folder(order) / f"{index}.mp4"
         if not 0 <= index < len(placed.models) or not path.exists():
-            raise HTTPException(404, "no such clip, or it is not made yet")
+            raise Refused(404, "There is no such clip, or it is not made yet.")
         return FileResponse(
             path, media_type="video/mp4", filename=f"clip-{index}.mp4", content_disposition_type="inline"
         )
@@ -165,26 +179,15 @@ class _Visits:
 
 def _asset(name: str) -> FileResponse:
     if name not in _KINDS:
-        raise HTTPException(404, "no such file")
+        raise Refused(404, "There is no such file.")
     return FileResponse(ASSETS / name, media_type=_KINDS[name])
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Return a body; 413 by its stated length, before a byte is read, or as soon as it is longer."""
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > most:
-        raise HTTPException(413, f"larger than {most // 1_000_000} MB; send a smaller file")
-    try:
-        return await uploads.received(request.stream(), most)
-    except BadInput as error:
-        raise HTTPException(413, str(error)) from error
 
 
 async def _kept(keep: Callable[[bytes, Path], None], content: bytes, path: Path) -> None:
     try:
         await run_in_threadpool(keep, content, path)
     except BadInput as error:
-        raise HTTPException(400, str(error)) from error
+        raise Refused(400, f"Not usable: {error}.") from error
 
 
 def _open(orders: Orders, name: str) -> Path:
@@ -194,9 +197,9 @@ def _open(orders: Orders, name: str) -> Path:
     except KeyError:
         folder = None
     if folder is None or not folder.is_dir():
-        raise HTTPException(404, "no such order; begin one")
+        raise Refused(404, "There is no such order; begin one.")
     if (folder / "order.json").exists():
-        raise HTTPException(409, "this order is placed already; begin another")
+        raise Refused(409, "This order is placed already; begin another.")
     return folder
 
 
@@ -204,21 +207,21 @@ def _found(orders: Orders, name: str) -> Order:
     try:
         return orders.read(name)
     except KeyError as error:
-        raise HTTPException(404, "no such order") from error
+        raise Refused(404, "There is no such order.") from error
 
 
 def _check(asked: Asked, known: dict[str, Model], folder: Path) -> None:
     """Refuse an order that no model could answer."""
     for name, what in (("picture.png", "picture"), ("sound.wav", "recording")):
         if not (folder / name).exists():
-            raise HTTPException(400, f"this order has no {what} yet")
-    if strange := [name for name in asked.models if name not in known]:
-        raise HTTPException(400, f"no model {strange[0]!r} here")
+            raise Refused(400, f"This order has no {what} yet.")
+    if any(name not in known for name in asked.models):
+        raise Refused(400, "There is no such model here.")
     if asked.emotion is not None and asked.emotion not in EMOTIONS:
-        raise HTTPException(400, f"emotion: one of {', '.join(EMOTIONS)}")
+        raise Refused(400, f"emotion is one of {', '.join(EMOTIONS)}.")
     if asked.level is not None and asked.level not in LEVELS:
-        raise HTTPException(400, f"level: one of {', '.join(LEVELS)}")
+        raise Refused(400, f"level is one of {', '.join(LEVELS)}.")
     for name in asked.models:
         taught = known[name].emotions
         if taught and asked.emotion not in taught:
-            raise HTTPException(400, f"{known[name].label} can show {', '.join(taught)}")
+            raise Refused(400, f"{known[name].label} can show {', '.join(taught)}.")

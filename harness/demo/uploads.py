@@ -1,11 +1,10 @@
-"""What strangers send: a picture and a sound, bounded and decoded before anything else looks at them.
+"""What strangers send: a picture and a sound, decoded within bounds before anything else looks at them.
 
 A file is what its first bytes say, never what its name says, and only that one decoder sees it. Both are
 written again from their decoded samples, so nothing of the file itself goes any further.
 """
 
 import warnings
-from collections.abc import AsyncIterator
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +18,7 @@ from harness import media
 from harness.store import write_whole
 from harness.types import SAMPLE_RATE, Audio, BadInput
 
-PICTURE_BYTES = 12_000_000
-SOUND_BYTES = 12_000_000
+LARGEST_BYTES = 12_000_000
 MOST_PIXELS = 40_000_000
 MOST_SECONDS = 30.0
 _LEAST_SECONDS = 0.2
@@ -29,16 +27,6 @@ _LONGEST_SIDE = 1280
 """A face crop is at most 512 px wide, so what is larger is scaled down at once."""
 
 _PICTURES = ("PNG", "JPEG", "WEBP")
-
-
-async def received(parts: AsyncIterator[bytes], most: int) -> bytes:
-    """Return an upload's bytes; BadInput as soon as there are more than `most`."""
-    held = bytearray()
-    async for part in parts:
-        held += part
-        if len(held) > most:
-            raise BadInput(f"larger than {most // 1_000_000} MB; send a smaller file")
-    return bytes(held)
 
 
 def keep_picture(content: bytes, path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -20,7 +19,8 @@ from harness.demo import uploads
 from harness.demo.examples import write_examples
 from harness.demo.making import Maker, models
 from harness.demo.orders import Order, Orders, Progress
-from harness.demo.routes import Offer, demo_router
+from harness.demo.routes import Offer, demo_part
+from harness.study.app import create_app
 from harness.types import BadInput
 from harness.weights import Weights
 from methods.cvae.config import Config
@@ -58,6 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "trials": trials,
     }
     (folder / "run.json").write_text(json.dumps(record))
+    (folder / "leaderboard.html").write_text("<title>board</title>")
     return folder
 
 
@@ -85,11 +86,8 @@ def place(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     async def submit(name: str, index: int) -> None:
         maker(name, index)
 
-    app = FastAPI()
-    app.include_router(
-        demo_router(Offer(models(run), tmp_path / "examples", count, "a note"), orders, submit)
-    )
-    with TestClient(app) as client:
+    part = demo_part(Offer(models(run), tmp_path / "examples", count, "a note"), orders, submit)
+    with TestClient(create_app(run, None, [part])) as client:
         yield Place(client, orders, maker)
 
 
@@ -176,11 +174,11 @@ def test_a_clip_that_takes_too_long_is_stopped(place: Place, face: bytes) -> Non
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"models": ["other/t00"], "emotion": "sad"}, "no model"),
+        ({"models": ["other/t00"], "emotion": "sad"}, "no such model"),
         ({"models": ["mine/t00"], "emotion": "contempt"}, "can show"),
         ({"models": ["mine/t00"]}, "can show"),
-        ({"models": ["mine/t00"], "emotion": "glee"}, "emotion: one of"),
-        ({"models": ["mine/t00"], "emotion": "sad", "level": "much"}, "level: one of"),
+        ({"models": ["mine/t00"], "emotion": "glee"}, "emotion is one of"),
+        ({"models": ["mine/t00"], "emotion": "sad", "level": "much"}, "level is one of"),
     ],
 )
 def test_orders_that_nobody_can_answer(
@@ -188,7 +186,7 @@ def test_orders_that_nobody_can_answer(
 ) -> None:
     name = place.order(face, tone(0.3))
     answer = place.client.post(f"/demo/orders/{name}", json=asked)
-    assert answer.status_code == 400 and message in answer.json()["detail"]
+    assert answer.status_code == 400 and message in answer.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +202,7 @@ def test_an_order_is_placed_once_and_whole(place: Place, face: bytes) -> None:
     asked = {"models": ["mine/t00"], "emotion": "sad"}
     name = place.order(face, None)
     answer = place.client.post(f"/demo/orders/{name}", json=asked)
-    assert answer.status_code == 400 and "no recording" in answer.json()["detail"]
+    assert answer.status_code == 400 and "no recording" in answer.json()["message"]
     place.client.put(f"/demo/orders/{name}/sound", content=tone(0.3))
     assert place.client.post(f"/demo/orders/{name}", json=asked).status_code == 202
     assert place.client.post(f"/demo/orders/{name}", json=asked).status_code == 409
@@ -237,11 +235,12 @@ def picture_bomb() -> bytes:
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 90, "picture"),
         (picture_bomb(), "usual size"),
     ],
+    ids=["empty", "program", "svg", "playlist", "broken", "bomb"],
 )
 def test_pictures_that_are_none(place: Place, content: bytes, message: str) -> None:
     name = place.order(None, None)
     answer = place.client.put(f"/demo/orders/{name}/picture", content=content)
-    assert answer.status_code == 400 and message in answer.json()["detail"]
+    assert answer.status_code == 400 and message in answer.json()["message"]
 
 
 def test_a_video_is_no_picture_and_a_small_one_is_refused(place: Place, run: Path) -> None:
@@ -251,7 +250,7 @@ def test_a_video_is_no_picture_and_a_small_one_is_refused(place: Place, run: Pat
     tiny = io.BytesIO()
     Image.new("RGB", (20, 20)).save(tiny, "PNG")
     answer = place.client.put(f"/demo/orders/{name}/picture", content=tiny.getvalue())
-    assert "20x20" in answer.json()["detail"]
+    assert "20x20" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -264,18 +263,19 @@ def test_a_video_is_no_picture_and_a_small_one_is_refused(place: Place, run: Pat
         (tone(0.05), "shorter"),
         (tone(31, 8000), "longer than 30 s"),
     ],
+    ids=["program", "playlist", "playlist in mp3", "broken", "short", "long"],
 )
 def test_sounds_that_are_none(place: Place, content: bytes, message: str) -> None:
     name = place.order(None, None)
     answer = place.client.put(f"/demo/orders/{name}/sound", content=content)
-    assert answer.status_code == 400 and message in answer.json()["detail"]
+    assert answer.status_code == 400 and message in answer.json()["message"]
 
 
 def test_a_silent_film_is_no_sound(place: Place, tmp_path: Path) -> None:
     media.encode(tmp_path / "silent.mp4", np.zeros((3, 16, 16, 3), np.uint8), None)
     name = place.order(None, None)
     answer = place.client.put(f"/demo/orders/{name}/sound", content=(tmp_path / "silent.mp4").read_bytes())
-    assert answer.status_code == 400 and "no sound" in answer.json()["detail"]
+    assert answer.status_code == 400 and "no sound" in answer.json()["message"]
 
 
 def test_a_film_with_sound_is_a_recording(place: Place, run: Path) -> None:

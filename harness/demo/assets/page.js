@@ -20,8 +20,7 @@ async function ask(path, options) {
   const answer = await fetch(path, options);
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => null);
-  const detail = told && (typeof told.detail === "string" ? told.detail : told.detail?.[0]?.msg);
-  throw new Error(detail || `The server answered ${answer.status}.`);
+  throw new Error(told?.message || `The server answered ${answer.status}.`);
 }
 
 const picked = (name) => [...document.querySelectorAll(`[name=${name}]:checked`)].map((input) => input.value);
