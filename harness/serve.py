@@ -1,8 +1,9 @@
 """Serve a run: `python -m harness.serve RUN_DIR [--study study.yaml] [--port 8000]`.
 
-Without --study, the run's leaderboard and clips at `/`. With it, the study at `/study`; the leaderboard names
-the methods, so it is then at a secret address that is printed here. On 127.0.0.1 unless --host says
-otherwise; SIGINT or SIGTERM ends it. Exit codes: 0 stopped when asked to; 2 bad input, nothing was served.
+Without --study, the run's leaderboard and clips at `/`, and a demo of its trained models at `/demo`. With it,
+the study at `/study`; leaderboard and demo name the methods, so the one is then at a secret address that is
+printed here, and there is no demo. On 127.0.0.1 unless --host says otherwise; SIGINT or
+SIGTERM ends it. Exit codes: 0 stopped when asked to; 2 bad input, nothing was served.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from harness.types import BadInput
 
 if TYPE_CHECKING:
+    from harness.demo.place import Demo
     from harness.study.app import StudyPart
 
 
@@ -49,15 +51,29 @@ def _serve(options: argparse.Namespace) -> int:
     stop.install()
     with ray_here(stop):
         if not stop.came:
-            run_site(options.run_dir, part, place)
-            _announce(options, part, f"http://{options.host}:{options.port}")
+            demo = _demo(options.run_dir) if study is None else None
+            run_site(options.run_dir, part, demo, place)
+            _announce(options, part, demo, f"http://{options.host}:{options.port}")
         stop.wait()
     return 0
 
 
-def _announce(options: argparse.Namespace, part: "StudyPart | None", site: str) -> None:
+def _demo(run_dir: Path) -> "Demo | None":
+    """Return the run's demo; None, and why, where it has nothing to show."""
+    from harness.demo.place import set_up
+
+    try:
+        return set_up(run_dir)
+    except BadInput as error:
+        print(f"no demo: {error}", flush=True)
+        return None
+
+
+def _announce(options: argparse.Namespace, part: "StudyPart | None", demo: "Demo | None", site: str) -> None:
     if part is None:
         print(f"leaderboard: {site}/", flush=True)
+        if demo is not None:
+            print(f"demo: {site}/demo", flush=True)
         return
     if part.config.invites:
         links = options.run_dir / "study" / "invites.csv"

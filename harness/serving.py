@@ -1,9 +1,11 @@
 """A run's site behind Ray Serve: replicas of one ASGI application, each of which answers any request.
 
+The demo's clips are made by a deployment of their own, so that no page waits for a clip.
 Ray Serve starts a replica again when it dies; what it had confirmed is in the database, so nothing else need
 be kept. Not done here: HTTPS, for which a proxy in front is the place.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -19,11 +21,18 @@ from typing import Any
 import ray
 from ray import serve
 
-from harness.study.app import StudyPart, create_app
+from harness.demo.making import Maker, models
+from harness.demo.orders import Orders, Progress
+from harness.demo.place import Demo
+from harness.demo.routes import Offer, demo_part
+from harness.study.app import Part, StudyPart, create_app
 from harness.types import BadInput
+from harness.weights import Weights
 
 _ONGOING = 200
 """Requests that one replica works on at once; more wait in the proxy."""
+_CLIP_SECONDS = 300.0
+"""The longest that the demo works on one clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,48 @@ class Stop:
 class _Site:
     """One replica: builds its application where it runs."""
 
-    def __init__(self, run_dir: Path, study: StudyPart | None) -> None:
-        self._run_dir, self._study = run_dir, study
+    def __init__(
+        self, run_dir: Path, study: StudyPart | None, demo: Demo | None, generator: Any | None
+    ) -> None:
+        self._run_dir, self._study, self._demo, self._generator = run_dir, study, demo, generator
+        self._making: set[asyncio.Task[None]] = set()
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application; Ray Serve calls this once in each replica."""
-        return create_app(self._run_dir, self._study)
+        parts = [] if self._demo is None else [self._demo_part(self._demo)]
+        return create_app(self._run_dir, self._study, parts)
+
+    def _demo_part(self, demo: Demo) -> Part:
+        offer = Offer(models(self._run_dir), demo.folder / "examples", demo.examples, demo.note)
+        orders = Orders(demo.orders)
+
+        async def submit(order: str, index: int) -> None:
+            task = asyncio.create_task(self._made(orders, order, index))
+            self._making.add(task)
+            task.add_done_callback(self._making.discard)
+
+        return demo_part(offer, orders, submit)
+
+    async def _made(self, orders: Orders, order: str, index: int) -> None:
+        """Have a clip made; where its generator died, say so in the order."""
+        assert self._generator is not None
+        try:
+            await self._generator.remote(order, index)
+        except (ray.exceptions.RayError, RuntimeError):
+            logging.getLogger("ray.serve").exception("a clip was not made")
+            if orders.progress(order, index).state != "failed":
+                orders.tell(order, index, Progress("failed", reason="its generator stopped; order it again"))
+
+
+class _Generator:
+    """One replica that makes the demo's clips, one at a time."""
+
+    def __init__(self, run_dir: Path, orders: Path) -> None:
+        self._make = Maker(run_dir, Orders(orders), Weights(), _CLIP_SECONDS)
+
+    async def __call__(self, order: str, index: int) -> None:
+        """Make a clip, without keeping Ray from asking whether this replica lives."""
+        await asyncio.to_thread(self._make, order, index)
 
 
 def check_free(place: Place) -> None:
@@ -102,7 +147,7 @@ def ray_here(stop: Stop) -> Iterator[None]:
         ray.shutdown()
 
 
-def run_site(run_dir: Path, study: StudyPart | None, place: Place) -> None:
+def run_site(run_dir: Path, study: StudyPart | None, demo: Demo | None, place: Place) -> None:
     """Serve a run's site, and return when its replicas answer."""
     serve.start(http_options={"host": place.host, "port": place.port}, proxy_location="HeadOnly")
     deployment = serve.deployment(
@@ -116,4 +161,22 @@ def run_site(run_dir: Path, study: StudyPart | None, place: Place) -> None:
         graceful_shutdown_timeout_s=5,
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
     )
-    serve.run(deployment.bind(run_dir.absolute(), study), name="site", route_prefix="/", blocking=False)
+    run_dir = run_dir.absolute()
+    generator = None if demo is None else _generator().bind(run_dir, demo.orders)
+    site = deployment.bind(run_dir, study, demo, generator)
+    serve.run(site, name="site", route_prefix="/", blocking=False)
+
+
+def _generator() -> Any:
+    """Return the deployment that makes the demo's clips: as many replicas as orders need and cores allow."""
+    most = max(1, int(ray.cluster_resources()["CPU"]) - 1)
+    return serve.deployment(
+        _Generator,
+        name="generator",
+        autoscaling_config={"min_replicas": 1, "max_replicas": most, "target_ongoing_requests": 1},
+        max_ongoing_requests=1,
+        ray_actor_options={"num_cpus": 1},
+        health_check_timeout_s=60,
+        graceful_shutdown_timeout_s=5,
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+    )

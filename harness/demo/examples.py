@@ -5,23 +5,23 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness import media
+from harness import media, results
 from harness.store import write_whole
 
 MOST = 6
 
 
 def write_examples(run: Path, out: Path) -> int:
-    """Write `<n>.png` and `<n>.wav` of up to `MOST` tested clips, of as many speakers; return how many.
+    """Write `<n>.png` and `<n>.wav` of up to `MOST` tested clips with sound; return how many.
 
-    The names of CREMA-D's layout begin with the speaker; of other names each is a speaker by itself.
+    A neutral clip of each speaker comes first, as a face to start from should be neutral.
     """
-    clips = sorted((run / "clips" / "ground_truth").rglob("*.mp4"))
-    by_speaker: dict[str, Path] = {}
-    for clip in clips:
-        by_speaker.setdefault(clip.stem.partition("_")[0], clip)
-    chosen = list(by_speaker.values())[:MOST]
-    chosen += [clip for clip in clips if clip not in chosen][: MOST - len(chosen)]
+    rows = sorted(results.read_rows(run / "clips.csv"), key=lambda row: row["emotion"] != "neutral")
+    firsts = {row["speaker"] or row["clip"]: row for row in reversed(rows)}.values()
+    ordered = [*reversed(firsts), *rows]
+    names = list(dict.fromkeys(row["clip"] for row in ordered))
+    paths = {path.stem: path for path in (run / "clips" / "ground_truth").rglob("*.mp4")}
+    chosen = [paths[name] for name in names if name in paths][:MOST]
     out.mkdir(parents=True, exist_ok=True)
     found = [(clip, media.read_audio(clip)) for clip in chosen]
     heard = [(clip, sound) for clip, sound in found if sound is not None]

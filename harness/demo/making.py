@@ -31,6 +31,7 @@ class Model:
     folder: Path
     emotions: tuple[str, ...]
     paper: str
+    conditions: tuple[str, ...]
 
 
 def models(run: Path) -> list[Model]:
@@ -129,6 +130,7 @@ def _model(trial: dict[str, Any], method: str, folder: Path, cards: dict[str, An
         folder=folder,
         emotions=_emotions(saved),
         paper=cards[title]["paper"],
+        conditions=tuple(cards[title]["conditions"]),
     )
 
 

@@ -35,11 +35,12 @@ _KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/jav
 _MOST_CLIPS = 6
 _PER_MINUTE = 20
 _WAITING = 40
+_SHOWN_OF_A_MODEL = ("name", "label", "emotions", "paper", "conditions")
 _SHOWN = "neutral"
 """What the page asks the picture to show."""
 
 _HEADERS = {
-    "Content-Security-Policy": POLICY.replace("img-src 'self' data:", "img-src 'self' blob:"),
+    "Content-Security-Policy": POLICY.replace("img-src 'self' data:", "img-src 'self' data: blob:"),
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=(self)",
 }
 
@@ -89,9 +90,7 @@ def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
 
     @router.get("/offer")
     def offered() -> dict[str, Any]:
-        shown = [
-            {"name": m.name, "label": m.label, "emotions": m.emotions, "paper": m.paper} for m in offer.models
-        ]
+        shown = [{key: getattr(m, key) for key in _SHOWN_OF_A_MODEL} for m in offer.models]
         limits = {"seconds": uploads.MOST_SECONDS, "clips": _MOST_CLIPS}
         return {
             "models": shown,

@@ -19,6 +19,7 @@ from harness.demo import uploads
 from harness.demo.examples import write_examples
 from harness.demo.making import Maker, models
 from harness.demo.orders import Order, Orders, Progress
+from harness.demo.place import set_up
 from harness.demo.routes import Offer, demo_part
 from harness.study.app import create_app
 from harness.types import BadInput
@@ -27,7 +28,7 @@ from methods.cvae.config import Config
 from methods.cvae.network import Generator
 from methods.nets.saved import write_model
 
-CARD = {"paper": "A paper"}
+CARD = {"paper": "A paper", "conditions": ["audio", "emotion"]}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "run.json").write_text(json.dumps(record))
     (folder / "leaderboard.html").write_text("<title>board</title>")
+    (folder / "clips.csv").write_text("clip,speaker,emotion\n1001_IEO_NEU_XX,1001,neutral\n")
     return folder
 
 
@@ -339,3 +341,10 @@ def test_a_run_without_models_is_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(record))
     with pytest.raises(BadInput, match="no trained model"):
         models(tmp_path)
+
+
+def test_a_demo_is_set_up_once_and_says_what_it_knows(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.demo.place.face_policy", lambda weights: "face-v1-embedded")
+    demo = set_up(run)
+    assert demo.examples == 1 and (demo.folder / "examples" / "0.wav").exists()
+    assert demo.note.startswith("Only drawn faces are found here")

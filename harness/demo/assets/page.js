@@ -29,6 +29,9 @@ function refresh() {
   const models = picked("model");
   $("make").disabled = !(chosen.picture && chosen.sound && models.length);
   $("make").textContent = models.length > 1 ? `Make ${models.length} clips` : "Make the clip";
+  const conditions = offer.models.filter((m) => models.includes(m.name)).flatMap((m) => m.conditions);
+  $("strength").hidden = !conditions.includes("level");
+  $("words").hidden = !conditions.includes("text");
   const taught = offer.models.filter((m) => models.includes(m.name) && m.emotions.length);
   for (const input of document.querySelectorAll("[name=emotion]")) {
     input.disabled = !taught.every((m) => m.emotions.includes(input.value));
@@ -227,7 +230,7 @@ async function make(event) {
     const { order } = await (await ask("/demo/orders", { method: "POST" })).json();
     await ask(`/demo/orders/${order}/picture`, { method: "PUT", body: chosen.picture });
     await ask(`/demo/orders/${order}/sound`, { method: "PUT", body: chosen.sound });
-    const wanted = { models, emotion, level: offer.levels.includes(level) ? level : null };
+    const wanted = { models, emotion, level: offer.levels.includes(level) ? level : null, text: $("text").value.trim() || null };
     const headers = { "Content-Type": "application/json" };
     await ask(`/demo/orders/${order}`, { method: "POST", headers, body: JSON.stringify(wanted) });
     say("");
