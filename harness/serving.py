@@ -15,16 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
 import ray
-from ray import serve
 
 from harness.demo.making import Maker, models
 from harness.demo.orders import Orders, Progress
 from harness.demo.place import Demo
 from harness.demo.routes import Offer, demo_part
+from harness.proxy import use_haproxy
 from harness.study.app import Part, StudyPart, create_app
 from harness.types import BadInput
 from harness.weights import Weights
@@ -131,24 +132,27 @@ def check_free(place: Place) -> None:
 def ray_here(stop: Stop) -> Iterator[None]:
     """Start Ray on this machine, quiet, for the block."""
     paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    ray.init(
-        address="local",
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        # The environment decides how many threads libraries take in each replica; the database needs none.
-        runtime_env={"env_vars": {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}},
-    )
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    stop.install()
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with TemporaryDirectory(prefix="harness-serve-") as folder:
+        use_haproxy(Path(folder))
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            runtime_env={"env_vars": {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}},
+        )
+        stop.install()
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def run_site(run_dir: Path, study: StudyPart | None, demo: Demo | None, place: Place) -> None:
     """Serve a run's site, and return when its replicas answer."""
+    from ray import serve  # reads its settings when it is imported: after `use_haproxy`
+
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     serve.start(http_options={"host": place.host, "port": place.port}, proxy_location="HeadOnly")
     deployment = serve.deployment(
         serve.ingress()(_Site),
@@ -169,6 +173,8 @@ def run_site(run_dir: Path, study: StudyPart | None, demo: Demo | None, place: P
 
 def _generator() -> Any:
     """Return the deployment that makes the demo's clips: as many replicas as orders need and cores allow."""
+    from ray import serve
+
     most = max(1, int(ray.cluster_resources()["CPU"]) - 1)
     return serve.deployment(
         _Generator,
