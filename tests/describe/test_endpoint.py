@@ -15,7 +15,7 @@ from harness.describe import endpoint as chat
 from harness.describe.endpoint import Endpoint, ask, from_environment
 from harness.types import BadInput
 
-FACTS = "A close-up of a person who looks sad."
+FACTS = "A sad person in close-up, looking left."
 KEY = "a-secret"
 
 
