@@ -194,6 +194,7 @@ class Record:
                 "params": dict(result.params),
                 "status": result.status,
                 "reason": result.reason,
+                "model": None if result.model is None else os.path.relpath(result.model, self.path.parent),
             }
         )
         if result.status == "failed":
