@@ -103,7 +103,8 @@ class Run:
     def _data(self, pool: Executor) -> tuple[list[Ask], Corpus]:
         sweep = self.sweep
         for data in (sweep.data, sweep.training_data or sweep.data):
-            endpoint_of(data.scenes)  # a missing key is told before anything is drawn
+            if endpoint := endpoint_of(data.scenes):  # a missing key is told before anything is drawn
+                self.record.scenes(endpoint)
         with self.record.phase("data"):
             tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
             unasked = protocol.without_reference(tested_on.samples, tested_on.files, sweep.data.reference)

@@ -6,6 +6,7 @@ still and of the label asked for, never of the target; a training clip's of the 
 moves.
 """
 
+from .endpoint import Endpoint
 from .scenes import Scenes, Shot, describe, endpoint_of
 
-__all__ = ["Scenes", "Shot", "describe", "endpoint_of"]
+__all__ = ["Endpoint", "Scenes", "Shot", "describe", "endpoint_of"]

@@ -172,4 +172,5 @@ def test_the_endpoints_words_reach_requests(
     record = run(corpus, tmp_path, "endpoint")
     assert not record.fields["failures"]
     assert {scene for _, scene in described(tmp_path / "endpoint")} == {"A sad person, close up."}
+    assert record.fields["scenes"] == {"url": server.url, "model": "tiny"}
     assert SECRET not in (tmp_path / "endpoint" / "run.json").read_text()
