@@ -156,7 +156,7 @@ def test_a_missing_key_is_told_before_anything_is_done(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HARNESS_CHAT_KEY", raising=False)
-    with pytest.raises(BadInput, match="HARNESS_CHAT_KEY is not set"):
+    with pytest.raises(BadInput, match=r"lacks .*HARNESS_CHAT_KEY"):
         run(corpus, tmp_path, "endpoint")
     assert not (tmp_path / ".store").exists()
 
@@ -166,11 +166,14 @@ def test_the_endpoints_words_reach_requests(
     tmp_path: Path,
     server: Server,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name, value in (("URL", server.url), ("MODEL", "tiny"), ("KEY", SECRET)):
         monkeypatch.setenv(f"HARNESS_CHAT_{name}", value)
     record = run(corpus, tmp_path, "endpoint")
     assert not record.fields["failures"]
     assert {scene for _, scene in described(tmp_path / "endpoint")} == {"A sad person, close up."}
+    told = [line for line in capsys.readouterr().err.splitlines() if "calls, about" in line]
+    assert len(told) == 1 and "8 shots" in told[0]  # two requests and six training clips, before any call
     assert record.fields["scenes"] == {"url": server.url, "model": "tiny"}
     assert SECRET not in (tmp_path / "endpoint" / "run.json").read_text()
