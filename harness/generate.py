@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     add("--emotion", choices=EMOTIONS, help="what the face is to show")
     add("--level", help="how strongly, in the words of the corpus that the model was trained on")
     add("--text", help="what is said, for methods that read it")
+    add("--scene", help="what the shot shows, in a sentence, for methods that read it")
     add("--shows", choices=EMOTIONS, help="what the picture shows, for methods that edit clips")
     add("--seed", type=int, default=0, metavar="N", help="same seed, same clip (0)")
     add(
@@ -71,7 +72,9 @@ def _generate(options: argparse.Namespace) -> None:
     source = portrait.shown(
         options.image, options.faces, size or _ANY_SIZE, weights, method.card.video_to_video
     )
-    wish = portrait.Wish(options.emotion, options.level, options.text, options.shows, options.seed)
+    wish = portrait.Wish(
+        options.emotion, options.level, options.text, options.shows, options.seed, options.scene
+    )
     request = portrait.asked(options.out.stem, source, audio, wish)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     clock = _Clock()

@@ -36,6 +36,7 @@ class Wish:
     text: str | None = None
     shown: str | None = None
     seed: int = 0
+    scene: str | None = None
 
 
 def trained(name: str, checkpoint: Path | None) -> tuple[Method, int | None]:
@@ -105,6 +106,7 @@ def asked(name: str, source: PreparedClip, audio: Audio, wish: Wish) -> Request:
         emotion=wish.emotion,
         level=wish.level,
         text=wish.text,
+        scene=wish.scene,
         seed=wish.seed,
     )
 

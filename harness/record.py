@@ -19,6 +19,7 @@ from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
 from harness.cost import Cost
+from harness.describe import Endpoint
 from harness.fit import read_curve, read_seconds
 from harness.jobs import Outcome
 from harness.store import code_version, digest
@@ -167,6 +168,11 @@ class Record:
             },
             "unusable": dict(sorted({**corpus.unusable, **(unasked or {})}.items())),
         }
+        self.write()
+
+    def scenes(self, endpoint: Endpoint) -> None:
+        """Note whose words describe scenes."""
+        self.fields["scenes"] = {"url": endpoint.url, "model": endpoint.model}
         self.write()
 
     def method(self, title: str, name: str) -> None:

@@ -104,8 +104,10 @@ def source(place: Path, name: str, whole: bool) -> PreparedClip:
 
 def test_a_still_stands_still_in_the_memory_of_one_picture(place: Path) -> None:
     shown = source(place, "face.png", whole=False)
-    asked = portrait.asked("x", shown, portrait.voice(place / "voice.wav"), portrait.Wish("sad", seed=3))
-    assert asked.frames == 33 and len(asked.audio) == 33 * 640 and asked.seed == 3
+    wish = portrait.Wish("sad", seed=3, scene="Darkly lit.")
+    asked = portrait.asked("x", shown, portrait.voice(place / "voice.wav"), wish)
+    assert asked.frames == 33 and len(asked.audio) == 33 * 640
+    assert asked.seed == 3 and asked.scene == "Darkly lit."
     assert asked.context.shape == (33, 64, 64, 3) and asked.context.strides[0] == 0
     assert asked.reference.shape == (1, 64, 64, 3)
     assert not asked.context[asked.mask].any() and asked.mask.any(axis=(1, 2)).all()
