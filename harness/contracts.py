@@ -4,14 +4,14 @@ A method or metric is one module that exports METHOD or METRIC, a class with the
 reaches it by name through `catalog`; nothing registers itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from harness.types import Clip, Measurement, Pair, Request, Score, Split
+from harness.types import Clip, Frames, Measurement, Pair, Request, Score, Split
 from harness.weights import Weights
 
 if TYPE_CHECKING:
@@ -67,13 +67,19 @@ class MethodCard:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Prepared training clips, files for `harness.prepare.load`, in a fixed order, with their labels."""
+    """Prepared training clips, files for `harness.prepare.load`, in a fixed order, with their labels.
+
+    texts: the words said; scenes: descriptions (`harness.describe`), as requests have them; None where a clip
+    has none, and empty where no clip has one.
+    """
 
     clips: tuple[Path, ...]
     speakers: tuple[str | None, ...]
     emotions: tuple[str | None, ...]
     splits: tuple[Split, ...]
     size: int
+    texts: tuple[str | None, ...] = ()
+    scenes: tuple[str | None, ...] = ()
 
 
 class Report(Protocol):
@@ -163,6 +169,15 @@ class Method(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
         """Return one clip per request, in order, `request.frames` long, at the reference's size."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A method that also gives a clip's frames as they come, in memory that its length does not change."""
+
+    def stream(self, request: Request) -> Iterator[Frames]:
+        """Yield the frames of `Method.generate` in parts (t, H, W, 3)."""
         ...
 
 

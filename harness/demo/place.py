@@ -1,0 +1,39 @@
+"""Where a run's demo lies, made ready once before it is served."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import results
+from harness.demo.examples import write_examples
+from harness.demo.making import face_policy, models
+from harness.weights import Weights
+
+_DRAWN = "These models were trained on drawn faces: try the examples; a photograph comes out strange. "
+_FEW = (
+    "Only drawn faces are found here: python -m harness.weights fetch face-landmarker brings the detector "
+    "for photographs."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demo of a run needs, as plain data: its folder, how many examples lie there, and a note."""
+
+    folder: Path
+    examples: int
+    note: str
+
+    @property
+    def orders(self) -> Path:
+        """Where orders lie."""
+        return self.folder / "orders"
+
+
+def set_up(run_dir: Path) -> Demo:
+    """Write the examples and return the demo. Raises BadInput where the run trained no model."""
+    models(run_dir)
+    folder = run_dir.absolute() / "demo"
+    count = write_examples(run_dir, folder / "examples")
+    drawn = results.read_json(run_dir / "run.json")["config"].get("data", {}).get("reader") == "synthetic"
+    found = face_policy(Weights()) == "face-v1"
+    return Demo(folder, count, (_DRAWN * drawn + _FEW * (not found)).strip())
