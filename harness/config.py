@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 CONTROLS = ("ground_truth", "still", "wrong_audio", "shifted_audio", "wrong_emotion")
 JUDGE_SEEDS = range(900_000, 1_000_000)
-"""Corpus seeds that only the embedded judges and the embedded face detector may be trained on."""
+"""Corpus seeds that only networks carried by this project may be trained on: judges, face detector, SER."""
 
 
 class Strict(BaseModel):

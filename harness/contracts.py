@@ -67,13 +67,19 @@ class MethodCard:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Prepared training clips, files for `harness.prepare.load`, in a fixed order, with their labels."""
+    """Prepared training clips, files for `harness.prepare.load`, in a fixed order, with their labels.
+
+    texts: the words said; scenes: descriptions (`harness.describe`), as requests have them; None where a clip
+    has none, and empty where no clip has one.
+    """
 
     clips: tuple[Path, ...]
     speakers: tuple[str | None, ...]
     emotions: tuple[str | None, ...]
     splits: tuple[Split, ...]
     size: int
+    texts: tuple[str | None, ...] = ()
+    scenes: tuple[str | None, ...] = ()
 
 
 class Report(Protocol):

@@ -1,7 +1,7 @@
 """A corpus made ready: drawn if it is the embedded one, read, split, and every clip prepared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import datasets
@@ -20,7 +20,8 @@ from harness.work import Draw, Prepare
 class Corpus:
     """Samples with their split; `files` maps sample ids to prepared clips, `unusable` ids to reasons.
 
-    `emotions`, `notes` and `population` are the reader's (`datasets.Found`).
+    `emotions`, `notes` and `population` are the reader's (`datasets.Found`). `scenes` describes training
+    clips by id (`harness.describe`).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Corpus:
     notes: tuple[str, ...]
     population: tuple[str, ...]
     size: int
+    scenes: Mapping[str, str] = field(default_factory=dict)
 
     def training(self) -> TrainingData:
         """Return the train and val clips."""
@@ -43,12 +45,15 @@ class Corpus:
             emotions=tuple(s.emotion for s in kept),
             splits=tuple(s.split for s in kept),
             size=self.size,
+            texts=tuple(s.text for s in kept),
+            scenes=tuple(self.scenes.get(s.id) for s in kept),
         )
 
     def training_id(self) -> str:
-        """Return a digest of what is trained on: the prepared files by content, and the split."""
+        """Return a digest of what is trained on: the prepared files by content, labels and split."""
         data = self.training()
-        return digest([[p.name for p in data.clips], data.speakers, data.emotions, data.splits, data.size])
+        labels = [data.speakers, data.emotions, data.splits, data.texts, data.scenes]
+        return digest([[p.name for p in data.clips], *labels, data.size])
 
 
 def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights) -> Corpus:

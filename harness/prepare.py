@@ -130,6 +130,12 @@ def load(path: Path) -> PreparedClip:
         return PreparedClip(frames, found.get("wav"), stored["landmarks"], mask, stored.get("boxes"))
 
 
+def sound(path: Path) -> Audio | None:
+    """Return a prepared clip's sound, None for a silent one, without reading its pictures."""
+    with _reading(path) as members:
+        return next((read_sound(content) for extension, content in members if extension == "wav"), None)
+
+
 def describe(path: Path) -> dict[str, Any]:
     """Return what a prepared clip says of itself (its member `json`), without reading its pictures."""
     with _reading(path) as members:

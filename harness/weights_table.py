@@ -219,6 +219,17 @@ _ENTRIES = (
         citation="made here: python -m harness.faces.train_embedded; for drawn faces only",
         used_by=("faces",),
     ),
+    WeightsFile(
+        name="embedded-speech-emotion",
+        file="weights/speech_emotion.safetensors",
+        sha256="ed4db516fab7a4071d122d1c5b2836280e2794908cf4a6fa704d670b9b1ec77e",
+        package="methods.synchrorama",
+        size=120_264,
+        licence="Apache-2.0",
+        citation="made here: python -m methods.synchrorama.train_speech_emotion; for the embedded corpus's "
+        "speech only",
+        used_by=("synchrorama",),
+    ),
     # The authors publish no digest: this one is a user's, of the file at the commit that the URL names
     # (av-savchenko is the author); never fetched here.
     WeightsFile(

@@ -15,6 +15,7 @@ Scheduler = Literal["ddim", "dpm", "flow"]
 # `size: full`: SD-VAE, SD1.5's UNet twice (reference and denoiser), Hallo's windows and rates.
 FULL: dict[str, Any] = {
     "image_size": 256,
+    "vae_patch": 1,
     "vae_channels": (128, 256, 512, 512),
     "vae_layers": 2,
     "vae_norm": 32,
@@ -63,9 +64,10 @@ class Config(BaseModel):
     text_encoder: Literal["embedded", "reference"] = "embedded"  # bundled MiniLM, or CLIP
     pretrained: bool = False  # start from SD-VAE, SD1.5 and AnimateDiff by the weights table (size: full)
 
-    # Autoencoder: 64 px to 4x16x16, 12 numbers to 1. Half of METHODS.md's first width: an epoch costs the
-    # highest resolution's channels alone, and on one core those are all there is time for.
-    vae_channels: tuple[int, ...] = (16, 32, 64)
+    # Autoencoder: 64 px to 4x16x16, 12 numbers to 1. METHODS.md's 32, 64, 64 channels without those at 64 px,
+    # where half of the time would go: pixels enter two by two (see `autoencoder`).
+    vae_patch: Literal[1, 2, 4] = 2
+    vae_channels: tuple[int, ...] = (32, 64)
     vae_layers: int = Field(1, ge=1)
     vae_norm: int = Field(8, ge=1)
     vae_batch: int = Field(16, ge=1)
@@ -155,13 +157,13 @@ class Config(BaseModel):
 
     @property
     def latent_size(self) -> int:
-        """Side of the latents: the picture's, halved between the autoencoder's scales."""
-        return self.image_size // 2 ** (len(self.vae_channels) - 1)
+        """Side of the latents: the picture's patches, halved between the autoencoder's scales."""
+        return self.image_size // (self.vae_patch * 2 ** (len(self.vae_channels) - 1))
 
 
 # What each stage depends on: never a loss weight, a guidance scale or a value of `fit` alone.
 _DATA = ("size", "image_size", "emotions")
-_VAE = (*_DATA, "vae_channels", "vae_layers", "vae_norm")
+_VAE = (*_DATA, "vae_patch", "vae_channels", "vae_layers", "vae_norm")
 _EMOTION = ("text_sentiment", "speech_emotion", "valence_arousal", "label", "sentiment", "speech")
 _A2M = (*_DATA, *_EMOTION, "a2m_width", "a2m_length", "cross")
 _DENOISER = (
@@ -171,10 +173,11 @@ _DENOISER = (
 _NOISE = ("min_snr", "drop", "ema", "pretrained")
 GENERATOR_KEYS = (*_DENOISER, "a2m_width", "a2m_length", "motion_frames", "frames")
 STAGE_KEYS: dict[str, tuple[str, ...]] = {
-    "vae": (*_VAE, "vae_batch", "vae_steps", "vae_rate", "kl", "pretrained"),
+    "emotion": (*_DATA, *_EMOTION, "cross"),
+    "vae": (*_VAE, "vae_batch", "vae_steps", "vae_rate", "kl", "augment", "pretrained"),
     "a2m": (*_A2M, "a2m_steps", "a2m_batch", "a2m_rate"),
     "sync_expert": (*_DATA, "augment", "expert_width", "expert_steps"),
     "emotion_critic": (*_DATA, "augment", "critic_width", "critic_steps"),
-    "landmarks": (*_DATA, "landmark_steps"),
+    "landmarks": (*_VAE, "landmark_steps"),
     "image": (*_DENOISER, *_NOISE, "image_batch", "image_steps", "image_rate"),
 }
