@@ -10,7 +10,6 @@ beside it; `motion_training` says what makes the network listen to it. It makes 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -22,7 +21,6 @@ from methods.nets.blocks import activate
 from methods.synchrorama import slow_noise
 from methods.synchrorama.pose import POSE, at_rest, placed
 
-MARGIN = 25  # frames that a chunk hears to each side and does not answer for
 _MEL = 80 * 16
 _POINTS = 68 * 2
 # What one step of the network's six outputs means: radians, shares of the picture, a logarithm.
@@ -61,39 +59,40 @@ class Recurrent(nn.Module):
 
 
 class Attentive(nn.Module):
-    """Transformer of 4 layers whose frames see `_SIGHT` frames to each side: any place is like another.
+    """Transformer of 4 layers, (B, T, inputs) to (B, T, width).
 
     A depthwise convolution says which frame is which (Baevski et al., wav2vec 2.0).
     """
-
-    _SIGHT, _KERNEL = 5, 9
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         self.outputs = width
         self.enter = nn.Linear(inputs, width)
-        self.place = nn.Conv1d(width, width, self._KERNEL, padding=self._KERNEL // 2, groups=width)
+        self.place = nn.Conv1d(width, width, 9, padding=4, groups=width)
         layer = nn.TransformerEncoderLayer(
             width, 8, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, width)."""
+        """Return what each frame has gathered from the others."""
         entered = self.enter(x)
-        known = entered + nn.functional.gelu(self.place(entered.transpose(1, 2))).transpose(1, 2)
-        frame = torch.arange(x.shape[1], device=x.device)
-        unseen = (frame[:, None] - frame).abs() > self._SIGHT
-        return cast(Tensor, self.layers(known, mask=unseen))
+        placed_among = nn.functional.gelu(self.place(entered.transpose(1, 2))).transpose(1, 2)
+        return cast(Tensor, self.layers(entered + placed_among))
 
 
 class AudioToMotion(nn.Module):
-    """The network; `emotion` is the embedding's size, `width` the transformer's or each direction's."""
+    """The network.
+
+    emotion: size of the embedding. width: of the transformer, or of the GRU in each direction. window: frames
+    of the passages that it learns from, and so is asked for.
+    """
 
     pose_units: Tensor
 
-    def __init__(self, emotion: int, width: int = 128, size: Size = "tiny") -> None:
+    def __init__(self, emotion: int, width: int = 128, size: Size = "tiny", window: int = 32) -> None:
         super().__init__()
+        self.window = window
         self.hear = nn.Sequential(nn.Linear(_MEL, width), nn.LeakyReLU(0.2), nn.Linear(width, width))
         self.see = nn.Sequential(nn.Linear(_POINTS + len(POSE), width), nn.LeakyReLU(0.2))
         self.know = nn.Linear(width + emotion, width)
@@ -129,31 +128,46 @@ class AudioToMotion(nn.Module):
     def stream(
         self, mel: Iterable[NDArray[np.float32]], emotion: Tensor, reference: Reference, seed: int
     ) -> Iterator[Motion]:
-        """Yield the motion (1, t, ...) of each part of a clip's mel windows (t, 80, 16), in order.
+        """Yield a clip's motion (1, t, ...) from its mel windows in parts (t, 80, 16) of any sizes, in order.
 
-        emotion: (1, D); reference: of one head. MARGIN frames are heard before and after each part, so a part
-        waits for the sound behind it, and memory is that of a few parts. Together the parts are the whole's
-        motion: the transformer's to rounding, the GRU's to what it remembers of a second ago.
+        emotion: (1, D); reference: of one head. The network is asked for passages as long as those it learned
+        from, half of each in the next, and fades from one to the other: its answer is the same however the
+        sound is cut, and takes the memory of two passages. What is yielded is half a passage at a time, at
+        the end more.
         """
-        device = self.depth.device
-        for before, windows, after, first in _with_margins(mel):
+        device, half = self.depth.device, self.window // 2
+        rise = ((torch.arange(half, device=device) + 0.5) / half)[:, None]
+        fading: tuple[Tensor, Tensor] | None = None
+        for first, windows, last in _passages(mel, self.window):
             heard = torch.from_numpy(windows)[None].to(device)
             noise = torch.from_numpy(slow_noise.part(seed, first, len(windows)))[None].to(device)
-            whole = self(heard, emotion, reference.pose, reference.landmarks, noise)
-            kept = slice(before, len(windows) - after)
-            yield Motion(whole.pose[:, kept], whole.landmarks[:, kept])
+            pose, points = self.at_rest(heard, emotion, reference, noise)
+            if fading is not None:
+                pose[:, :half] = torch.lerp(fading[0], pose[:, :half], rise)
+                points[:, :half] = torch.lerp(fading[1], points[:, :half], rise[..., None])
+            ready = len(windows) if last else half
+            yield Motion(pose[:, :ready], placed(points[:, :ready], self.depth, pose[:, :ready]))
+            fading = pose[:, half:], points[:, half:]
 
 
-def _with_margins(
-    parts: Iterable[NDArray[np.float32]],
-) -> Iterator[tuple[int, NDArray[np.float32], int, int]]:
-    """Yield each part: frames before it, windows with both margins, frames after it, the first's index."""
-    before, first = np.zeros((0, 80, 16), np.float32), 0
-    held: list[NDArray[np.float32]] = []
-    for given in chain(parts, [None]):
-        held += [] if given is None else [given]
-        while held and (given is None or sum(map(len, held[1:])) >= MARGIN):
-            own = held.pop(0)
-            after = np.concatenate([own[:0], *held])[:MARGIN]
-            yield len(before), np.concatenate([before, own, after]), len(after), first - len(before)
-            before, first = np.concatenate([before, own])[-MARGIN:], first + len(own)
+def joined(parts: Iterable[Motion]) -> Motion:
+    """Return the motion whose parts follow one another."""
+    poses, landmarks = zip(*parts, strict=True)
+    return Motion(torch.cat(poses, 1), torch.cat(landmarks, 1))
+
+
+def _passages(
+    parts: Iterable[NDArray[np.float32]], length: int
+) -> Iterator[tuple[int, NDArray[np.float32], bool]]:
+    """Yield the first frame of a passage, its windows, and whether it is the last; each begins half one on.
+
+    All but the last are `length` long; the last is longer than half of that where there is one before it.
+    """
+    held, first, half = np.zeros((0, 80, 16), np.float32), 0, length // 2
+    for part in parts:
+        held = np.concatenate([held, part])
+        while len(held) > length:
+            yield first, held[:length], False
+            held, first = held[half:], first + half
+    if len(held):
+        yield first, held, True

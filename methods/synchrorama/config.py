@@ -91,6 +91,7 @@ class Config(BaseModel):
     # Audio to motion: weights of its own losses are the module's.
     a2m_steps: int = Field(600, ge=1)
     a2m_batch: int = Field(16, ge=1)
+    a2m_length: int = Field(32, ge=8, multiple_of=8)  # frames a window: a sway of the head takes about 50
     a2m_rate: float = Field(2e-3, gt=0)
     a2m_width: int = Field(128, ge=8)
 
@@ -165,13 +166,13 @@ class Config(BaseModel):
 _DATA = ("size", "image_size", "emotions")
 _VAE = (*_DATA, "vae_patch", "vae_channels", "vae_layers", "vae_norm")
 _EMOTION = ("text_sentiment", "speech_emotion", "valence_arousal", "label", "sentiment", "speech")
-_A2M = (*_DATA, *_EMOTION, "a2m_width", "cross")
+_A2M = (*_DATA, *_EMOTION, "a2m_width", "a2m_length", "cross")
 _DENOISER = (
     *(*_VAE, *_EMOTION, "scene_text", "text_encoder", "a2m"),
     *("channels", "layers", "norm", "cross", "heads", "reference", "guide_channels", "audio_tokens"),
 )
 _NOISE = ("min_snr", "drop", "ema", "pretrained")
-GENERATOR_KEYS = (*_DENOISER, "a2m_width", "motion_frames", "frames")
+GENERATOR_KEYS = (*_DENOISER, "a2m_width", "a2m_length", "motion_frames", "frames")
 STAGE_KEYS: dict[str, tuple[str, ...]] = {
     "emotion": (*_DATA, *_EMOTION, "cross"),
     "vae": (*_VAE, "vae_batch", "vae_steps", "vae_rate", "kl", "augment", "pretrained"),

@@ -16,8 +16,7 @@ from scipy.signal import find_peaks
 from torch import nn
 
 from harness.types import SAMPLES_PER_FRAME, Audio
-from methods.synchrorama import slow_noise
-from methods.synchrorama.audio_to_motion import AudioToMotion, Reference
+from methods.synchrorama.audio_to_motion import AudioToMotion, Reference, joined
 from methods.synchrorama.motion_data import MotionClips
 from methods.synchrorama.pose import at_rest, placed
 
@@ -40,9 +39,9 @@ def _of_clip(
     model: AudioToMotion, emotion: nn.Module, clips: MotionClips, index: int, device: str
 ) -> dict[str, float]:
     whole = clips.whole(index).to(device)
-    noise = torch.from_numpy(slow_noise.part(index, 0, whole.mel.shape[1]))[None].to(device)
-    reference = Reference(whole.pose0, whole.landmarks0)
-    pose, points = model.at_rest(whole.mel, emotion(whole.clip), reference, noise)
+    reference, mel = Reference(whole.pose0, whole.landmarks0), clips.clip(index).mel
+    pose, landmarks = joined(model.stream([mel], emotion(whole.clip), reference, seed=index))
+    points = at_rest(landmarks, model.depth, pose)
     still = at_rest(whole.landmarks0, model.depth, whole.pose0)[:, None].expand_as(points)
     ours, held = (placed(p, model.depth, whole.pose)[0].cpu().numpy() for p in (points, still))
     true, audio = whole.landmarks[0].cpu().numpy(), clips.clip(index).audio

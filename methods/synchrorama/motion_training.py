@@ -26,21 +26,20 @@ from methods.synchrorama.config import Config
 from methods.synchrorama.motion_data import MotionClips, Passages
 from methods.synchrorama.pose import placed
 
-LENGTH = 32  # frames a window
 WEIGHTS = {
     "lips": 2.0,
     "lips_velocity": 2.0,
     "contour": 0.5,
     "contour_velocity": 0.5,
-    "eyes": 0.5,
-    "eyes_velocity": 0.5,
+    "eyes": 2.0,
+    "eyes_velocity": 2.0,
     "head": 1.0,
     "head_velocity": 1.0,
 }
 # Landmarks: what sound decides, and the groups that move as one and partly by chance.
 _DECIDED = {"lips": slice(48, 68), "contour": slice(0, 17)}
-_OPEN = (slice(17, 22), slice(22, 27), slice(27, 36), slice(36, 42), slice(42, 48))
-_PASSAGE = 8  # frames: what eyes and brows do is brief
+_OPEN = (slice(17, 22), slice(22, 27), slice(27, 36), slice(36, 48))
+_PASSAGE = 8  # frames, of which a window is some: what eyes and brows do is brief
 _VELOCITY = 4.0  # a frame's change is about as much less than a place's range
 _SMALLEST = 1e-8  # under a distance's root, whose slope at 0 is infinite
 
@@ -52,8 +51,8 @@ def train_a2m(config: Config, training: Training, emotion: nn.Module) -> AudioTo
     is wanted in training; it lies on the training's device, and its parameters are trained along, in place.
     """
     batch = shared_batch(config.a2m_batch, "a2m_batch", training)
-    clips = MotionClips(training.data, "train", LENGTH)
-    made = build(training.seed, lambda: AudioToMotion(config.cross, config.a2m_width, config.size))
+    clips = MotionClips(training.data, "train", config.a2m_length)
+    made = build(training.seed, lambda: make_a2m(config))
     model = cast(AudioToMotion, made).to(training.device)
     losses = MotionLosses(model, emotion)
     wrapped = training.wrap(losses)
@@ -63,7 +62,7 @@ def train_a2m(config: Config, training: Training, emotion: nn.Module) -> AudioTo
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
         passages = clips.draw(rng, batch, share).to(training.device)
-        noise = [torch.from_numpy(slow_noise.drawn(rng, batch, LENGTH)[share]) for _ in range(2)]
+        noise = [torch.from_numpy(slow_noise.drawn(rng, batch, config.a2m_length)[share]) for _ in range(2)]
         terms: dict[str, Tensor] = wrapped(passages, torch.cat(noise).to(training.device))
         total = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
         descend(optimiser, total)
@@ -72,10 +71,15 @@ def train_a2m(config: Config, training: Training, emotion: nn.Module) -> AudioTo
 
     parts: dict[str, Stateful] = {"a2m": losses, "optimiser": optimiser, "schedule": schedule}
     train(training, parts, config.a2m_steps, step)
-    held_out = MotionClips(training.data, "val", LENGTH)
+    held_out = MotionClips(training.data, "val", config.a2m_length)
     if held_out.kept:
         training.report(config.a2m_steps, motion_scores.of_clips(model, emotion, held_out, training.device))
     return model
+
+
+def make_a2m(config: Config) -> AudioToMotion:
+    """Return an untrained network as `config` says."""
+    return AudioToMotion(config.cross, config.a2m_width, config.size, config.a2m_length)
 
 
 class MotionLosses(nn.Module):
