@@ -82,7 +82,7 @@ class Autoencoder(nn.Module):
 def train_autoencoder(config: Config, training: Training) -> Autoencoder:
     """Train on upright pictures by L1, squared error and a little divergence; return it normalised."""
     count = shared_batch(config.vae_batch, "vae_batch", training)
-    plan = Draw(count, 1, augment=config.augment, references=False, upright=True)
+    plan = Draw(count, 1, augment=config.vae_augment, references=False, upright=True)
     sampler = WindowSampler(training.data, config.emotions, config.image_size, plan)
     autoencoder = cast(Autoencoder, build(training.seed, lambda: Autoencoder(config)))
     player = Player(autoencoder, config.vae_rate, (0.9, 0.999), config.vae_steps, training)

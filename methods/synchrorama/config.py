@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.contracts import AT_GENERATION
 from harness.types import EMOTIONS
 
 Scheduler = Literal["ddim", "dpm", "flow"]
@@ -71,7 +72,10 @@ class Config(BaseModel):
     vae_layers: int = Field(1, ge=1)
     vae_norm: int = Field(8, ge=1)
     vae_batch: int = Field(16, ge=1)
-    vae_steps: int = Field(1500, ge=1)
+    vae_steps: int = Field(1200, ge=1)
+    vae_augment: float = Field(
+        0.2, ge=0, le=1
+    )  # new speakers' colours; more is noise that no latent can hold
     vae_rate: float = Field(2e-3, gt=0)
     kl: float = Field(1e-5, ge=0)  # latents stay near N(0, 1); sd-vae's 1e-6 counts sums, ours means
 
@@ -86,7 +90,9 @@ class Config(BaseModel):
     audio_tokens: int = Field(4, ge=1)
     motion_frames: int = Field(2, ge=1)  # latents of the previous chunk; Hallo 2
     frames: int = Field(6, ge=5)  # a chunk's; Hallo 14; the sync expert looks at five
-    overlap: int = Field(1, ge=0)  # frames that two chunks share, cross-faded
+    overlap: int = Field(
+        1, ge=0, json_schema_extra=AT_GENERATION
+    )  # frames that two chunks share, cross-faded
 
     # Audio to motion: weights of its own losses are the module's.
     a2m_steps: int = Field(600, ge=1)
@@ -97,16 +103,16 @@ class Config(BaseModel):
 
     # Noise: Hallo's scaled-linear betas to zero terminal SNR, v-prediction, min-SNR 5; or flow matching.
     scheduler: Scheduler = "ddim"
-    inference_steps: int = Field(8, ge=1)
+    inference_steps: int = Field(8, ge=1, json_schema_extra=AT_GENERATION)
     min_snr: float = Field(5.0, gt=0)
     shared_noise: float = Field(0.5, ge=0, le=1)  # variance common to a window's frames (PYoCo's mixed noise)
     drop: float = Field(0.05, ge=0, le=1)  # of each condition, as Hallo
 
     # Guidance: 1 is none and costs no pass. Each other scale costs one pass without its condition.
-    guide_reference: float = Field(1.0, ge=0)
-    guide_audio: float = Field(1.0, ge=0)
-    guide_emotion: float = Field(2.0, ge=0)
-    guide_text: float = Field(1.0, ge=0)
+    guide_reference: float = Field(1.0, ge=0, json_schema_extra=AT_GENERATION)
+    guide_audio: float = Field(1.0, ge=0, json_schema_extra=AT_GENERATION)
+    guide_emotion: float = Field(2.0, ge=0, json_schema_extra=AT_GENERATION)
+    guide_text: float = Field(1.0, ge=0, json_schema_extra=AT_GENERATION)
 
     # Losses on one-step decoded frames below `decode_below` of 1000 noise levels (METHODS.md section 2).
     sync: float = Field(0.05, ge=0)
@@ -175,7 +181,7 @@ _NOISE = ("min_snr", "drop", "ema", "pretrained")
 GENERATOR_KEYS = (*_DENOISER, "a2m_width", "a2m_length", "motion_frames", "frames")
 STAGE_KEYS: dict[str, tuple[str, ...]] = {
     "emotion": (*_DATA, *_EMOTION, "cross"),
-    "vae": (*_VAE, "vae_batch", "vae_steps", "vae_rate", "kl", "augment", "pretrained"),
+    "vae": (*_VAE, "vae_batch", "vae_steps", "vae_rate", "kl", "vae_augment", "pretrained"),
     "a2m": (*_A2M, "a2m_steps", "a2m_batch", "a2m_rate"),
     "sync_expert": (*_DATA, "augment", "expert_width", "expert_steps"),
     "emotion_critic": (*_DATA, "augment", "critic_width", "critic_steps"),

@@ -18,9 +18,9 @@ from methods.nets.blocks import MelEncoder
 from methods.synchrorama.autoencoder import CHANNELS
 from methods.synchrorama.conditions import Conditions
 from methods.synchrorama.config import Config
-from methods.synchrorama.mood import TEXT_WIDTHS
 from methods.synchrorama.reference import ReferenceBank, read_bank
 from methods.synchrorama.temporal import Clock, add_time
+from methods.synchrorama.text import WIDTHS
 
 _GUIDE_MAPS = 4
 _SOUND_WIDTH = 8
@@ -76,7 +76,7 @@ class Context(nn.Module):
         self.tell = nn.Linear(16 * _SOUND_WIDTH, self.tokens * cross)
         self.silence = nn.Parameter(torch.randn(self.tokens, cross) * 0.02)
         self.feel = nn.Linear(cross, cross)
-        self.text = nn.Linear(TEXT_WIDTHS[config.text_encoder], cross)
+        self.text = nn.Linear(WIDTHS[config.text_encoder], cross)
         self.wordless = nn.Parameter(torch.randn(cross) * 0.02)
         self.kinds = nn.Parameter(torch.randn(3, cross) * 0.02)
 

@@ -1,7 +1,7 @@
 """The trained parts together, and the road from a request to its frames."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import tee
 from typing import cast
 
@@ -16,7 +16,7 @@ from methods.nets.align import replaced, upright
 from methods.nets.asked import collected, sound_asked_for
 from methods.nets.sampling import streamed_mel
 from methods.nets.signed import as_bytes, as_signed
-from methods.synchrorama.audio_to_motion import AudioToMotion, Reference
+from methods.synchrorama.audio_to_motion import Reference
 from methods.synchrorama.autoencoder import Autoencoder
 from methods.synchrorama.conditions import Conditions
 from methods.synchrorama.config import Config
@@ -26,6 +26,7 @@ from methods.synchrorama.generation import Chunk, ChunkMaker, joined, starts
 from methods.synchrorama.guides import draw_guides
 from methods.synchrorama.latents import upright_landmarks
 from methods.synchrorama.mood import request_mood, scene_tokens
+from methods.synchrorama.motion_training import make_a2m
 from methods.synchrorama.pose import normalised, pose_of
 
 _PART = 50  # frames of sound that audio-to-motion answers at once
@@ -50,12 +51,12 @@ class Model(nn.Module):
         self.config = config
         self.autoencoder = Autoencoder(config)
         self.fusion = EmotionFusion(config.cross)
-        self.motion = AudioToMotion(config.cross, config.a2m_width, config.size)
+        self.motion = make_a2m(config)
         self.denoiser = Denoiser(config, timed=True)
 
     def clip(self, request: Request) -> Clip:
-        """Return the request's clip."""
-        return collected(self.stream(request), request)
+        """Return the request's clip, its gates in `notes`."""
+        return replace(collected(self.stream(request), request), notes=self.gates(request))
 
     @torch.inference_mode()
     def stream(self, request: Request) -> Iterator[Frames]:
@@ -79,10 +80,11 @@ class Model(nn.Module):
             yield replaced(frames, eyes.take(first, first + len(frames)).eyes)
             first += len(frames)
 
+    @torch.inference_mode()
     def gates(self, request: Request) -> dict[str, float]:
-        """Return how much each of CUES says in the request's emotion."""
+        """Return how much each of CUES says in the request's emotion: 1 in all, or 0 if nothing is said."""
         _, _, gates = request_mood(self.config, self.fusion, request)
-        return dict(zip(CUES, gates[0].tolist(), strict=True))
+        return {f"gate_{name}": gate for name, gate in zip(CUES, gates[0].tolist(), strict=True)}
 
     def _checked(self, request: Request) -> Audio:
         config = self.config
@@ -111,9 +113,13 @@ class Model(nn.Module):
         place = normalised(own, size)
         device = emotion.device
         head = Reference(*(torch.from_numpy(x).to(device) for x in (pose_of(place), place)))
-        for mel, moved in zip(mels, self.motion.stream(copies, emotion, head, request.seed), strict=True):
+        waiting = np.zeros((0, 80, 16), np.float32)
+        for moved in self.motion.stream(copies, emotion, head, request.seed):
             landmarks = moved.landmarks[0].cpu().numpy() * size - 0.5
-            yield _Heard(mel, landmarks, eye_centres(landmarks))
+            while len(waiting) < len(landmarks):
+                waiting = np.concatenate([waiting, next(mels)])
+            yield _Heard(waiting[: len(landmarks)], landmarks, eye_centres(landmarks))
+            waiting = waiting[len(landmarks) :]
 
     def _chunks(self, request: Request, given: "_Given", heard: "_Rows") -> Iterator[Chunk]:
         config = self.config

@@ -20,10 +20,10 @@ from methods.nets.loop import build
 from methods.synchrorama.affect import affect_of, affects_of
 from methods.synchrorama.config import Config
 from methods.synchrorama.emotion import Cues, EmotionFusion, cues_of, fit_fusion, labels_of
+from methods.synchrorama.text import WIDTHS, embed_text
 
-TEXT_WIDTHS = {"embedded": 384, "reference": 768}  # MiniLM, CLIP
 _CUES = "cues.safetensors"
-_TOKENS = 24  # of a scene's text; what is longer is cut
+_TOKENS = 48  # of a scene's text; what is longer is cut
 _UNLABELLED = 4  # each fourth clip goes without its label where nothing may be drawn
 
 
@@ -110,17 +110,12 @@ def request_mood(config: Config, fusion: EmotionFusion, request: Request) -> tup
 
 def scene_tokens(config: Config, scene: str, weights: Weights | None = None) -> tuple[Tensor, Tensor]:
     """Return token states (1, N, E) of a scene's text and which are words, (1, N); N is always the same."""
-    if not scene:
-        return torch.zeros(1, _TOKENS, TEXT_WIDTHS[config.text_encoder]), torch.zeros(
-            1, _TOKENS, dtype=torch.bool
-        )
-    from methods.synchrorama.text import embed_text
-
-    tokens, read = embed_text([scene], config.text_encoder, weights)
-    tokens, read = tokens[:, :_TOKENS], read[:, :_TOKENS].bool()
-    missing = _TOKENS - tokens.shape[1]
-    read = nn.functional.pad(read, (0, missing))
-    return nn.functional.pad(tokens, (0, 0, 0, missing)), read
+    states = torch.zeros(1, _TOKENS, WIDTHS[config.text_encoder])
+    read = torch.zeros(1, _TOKENS, dtype=torch.bool)
+    if scene:
+        tokens, words = (part[:, :_TOKENS] for part in embed_text([scene], config.text_encoder, weights))
+        states[:, : tokens.shape[1]], read[:, : tokens.shape[1]] = tokens, words
+    return states, read
 
 
 def _cues(training: Training) -> Cues:
