@@ -20,7 +20,7 @@ class ReferenceBank(nn.Module):
         # What only leads to the UNet's own answer is not used, and so is not there.
         unet.conv_norm_out, unet.conv_out = nn.Identity(), nn.Identity()
         self.unet = unet
-        self.nothing = nn.Parameter(torch.zeros(1, cross), requires_grad=False)
+        self.context = nn.Parameter(torch.randn(2, cross) * 0.02)  # in place of words, which a still has none of
         self.seen: list[Tensor] = []
         self.frames = 1
         for layer in self_attentions(unet):
@@ -32,7 +32,7 @@ class ReferenceBank(nn.Module):
         batch = len(reference)
         level = torch.zeros(batch, dtype=torch.long, device=reference.device)
         mood = reference.new_zeros(batch, self.unet.time_embedding.linear_2.out_features)
-        self.unet(reference, level, self.nothing.expand(batch, 1, -1), class_labels=mood)
+        self.unet(reference, level, self.context.expand(batch, -1, -1), class_labels=mood)
 
 
 class _Write(AttnProcessor2_0):  # type: ignore[misc]

@@ -261,14 +261,14 @@ def test_overfits_one_window(scene: Scene) -> None:
     seen = torch.cat([part.motion, noised], 1)
     levels = torch.tensor([[0, 0, *[700] * 6]])
     errors = []
-    for _ in range(60):
+    for _ in range(30):
         said = denoiser(seen, levels, part.conditions)[:, 2:]
         loss = (said - process.target(part.latents, noise, level)).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         errors.append(loss.item())
-    assert errors[-1] < 0.2 * errors[0]
+    assert errors[-1] < 0.3 * errors[0]
 
 
 def test_stages_do_not_depend_on_what_comes_after() -> None:
