@@ -50,7 +50,7 @@ class Model(nn.Module):
         self.config = config
         self.autoencoder = Autoencoder(config)
         self.fusion = EmotionFusion(config.cross)
-        self.motion = AudioToMotion(config.cross, config.a2m_width, config.size)
+        self.motion = AudioToMotion(config.cross, config.a2m_width, config.size, config.a2m_length)
         self.denoiser = Denoiser(config, timed=True)
 
     def clip(self, request: Request) -> Clip:
