@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness import catalog
 from harness.contracts import LSEProtocol
+from harness.describe import Scenes
 from harness.faces.policies import PolicyName
 from harness.protocol import Reference
 from harness.types import BadInput
@@ -63,7 +64,10 @@ class SplitFractions(Strict):
 
 
 class Data(Strict):
-    """A corpus, how its faces are cropped, who is tested, and where the reference picture comes from."""
+    """A corpus, how its faces are cropped, who is tested, and where the reference picture comes from.
+
+    scenes: what describes a scene in words, for methods that read it (`harness.describe`).
+    """
 
     reader: str = "synthetic"
     root: Path | None = None
@@ -72,6 +76,7 @@ class Data(Strict):
     faces: PolicyName = "none"
     split: SplitFractions = SplitFractions()
     reference: Reference = "neutral"
+    scenes: Scenes = "none"
     test_clips: int | None = Field(None, ge=1)
 
     @model_validator(mode="before")

@@ -6,7 +6,7 @@ done, so the same call resumes a killed run.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from harness.config import MethodEntry, Sweep
 from harness.contracts import Setup
 from harness.corpus import Corpus
 from harness.datasets import splits
+from harness.describe import Shot, describe, endpoint_of
 from harness.fit import FitSpec, read_curve
 from harness.jobs import Executor, Outcome
 from harness.measure import Comparison, View
@@ -101,6 +102,8 @@ class Run:
 
     def _data(self, pool: Executor) -> tuple[list[Ask], Corpus]:
         sweep = self.sweep
+        for data in (sweep.data, sweep.training_data or sweep.data):
+            endpoint_of(data.scenes)  # a missing key is told before anything is drawn
         with self.record.phase("data"):
             tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
             unasked = protocol.without_reference(tested_on.samples, tested_on.files, sweep.data.reference)
@@ -118,8 +121,29 @@ class Run:
                 first = next(iter(unasked.values()), "see split.unusable in run.json")
                 raise BadInput(f"{self.out}: no clip of the test split can be used: {first}")
             asked = protocol.asks(tested, usable, tested_on.files, sweep.data.reference, sweep.seed)
+            asked, trained_on = self._described(pool, asked, trained_on)
             tables.write_samples(self.out, asked)
         return asked, trained_on
+
+    def _described(
+        self, pool: Executor, asked: Sequence[Ask], trained_on: Corpus
+    ) -> tuple[list[Ask], Corpus]:
+        """Give scenes to requests, of the reference still and the label asked for, and to training clips.
+
+        Nothing of the target is looked at; a reference of policy `same_clip` is the target's own first frame.
+        """
+        tested, trained = self.sweep.data, self.sweep.training_data or self.sweep.data
+        if tested.scenes != "none":
+            shots = [Shot(a.reference, True, a.sample.emotion, a.sample.level) for a in asked]
+            texts = describe(pool, shots, endpoint_of(tested.scenes), self.store)
+            asked = [replace(ask, scene=text) for ask, text in zip(asked, texts, strict=True)]
+        if trained.scenes != "none":
+            shown = [s for s in trained_on.samples if s.split != "test" and s.id in trained_on.files]
+            shots = [Shot(trained_on.files[s.id], False, s.emotion, s.level) for s in shown]
+            texts = describe(pool, shots, endpoint_of(trained.scenes), self.store)
+            scenes = {s.id: text for s, text in zip(shown, texts, strict=True)}
+            trained_on = replace(trained_on, scenes=scenes)
+        return list(asked), trained_on
 
     def _train(self, pool: Executor, trained_on: Corpus) -> None:
         """Train what all trials of a method share, and the methods that are not swept: all side by side."""

@@ -31,6 +31,7 @@ class Ask:
     """One request as paths: what travels to a worker. Paths are prepared clips.
 
     source: the reference clip's own sample, where methods that edit a clip may have the whole of it.
+    scene: what describes the reference still and the label asked for (`harness.describe`).
     """
 
     sample: Sample
@@ -42,6 +43,7 @@ class Ask:
     other_audio: Path | None
     other_emotion: Path | None
     seed: int
+    scene: str | None = None
 
 
 def choose_test(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
@@ -119,6 +121,7 @@ def request(ask: Ask, card: MethodCard) -> tuple[Request, PreparedClip]:
         emotion=ask.sample.emotion,
         level=ask.sample.level,
         text=ask.sample.text,
+        scene=ask.scene,
         seed=ask.seed,
         target=Target(ask.truth, ask.other_audio, ask.other_emotion) if card.control else None,
     )

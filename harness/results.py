@@ -44,6 +44,7 @@ SAMPLE_COLUMNS = (
     "reference_clip",
     "reference_frames",
 )
+SCENE_COLUMNS = ("clip", "scene")
 CURVE_COLUMNS = ("run", "method", "trial", "stage", "step", "loss", "value")
 
 NO_TRIAL = "-"

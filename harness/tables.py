@@ -18,7 +18,10 @@ from harness.types import Measurement, Score
 
 
 def write_samples(out: Path, asked: Sequence[Ask]) -> None:
-    """Write clips.csv and the reference pictures that methods were given, clips/_references/<clip>.png."""
+    """Write clips.csv and the reference pictures that methods were given, clips/_references/<clip>.png.
+
+    And scenes.csv where requests have descriptions.
+    """
     folder = out / "clips" / "_references"
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -38,6 +41,8 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
             }
         )
     results.write_rows(out / "clips.csv", results.SAMPLE_COLUMNS, rows)
+    if scenes := [{"clip": ask.sample.id, "scene": ask.scene} for ask in asked if ask.scene is not None]:
+        results.write_rows(out / "scenes.csv", results.SCENE_COLUMNS, scenes)
 
 
 def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]]) -> None:

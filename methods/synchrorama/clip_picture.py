@@ -1,4 +1,4 @@
-"""CLIP's picture embedding (Radford et al. 2021, ViT-L/14, SD1.5's own), for the semantic loss; weights by name."""
+"""CLIP's picture embedding for the semantic loss (Radford et al. 2021; ViT-L/14, whose text SD1.5 reads)."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27
 
 
 class ClipPicture(nn.Module):
-    """Pictures (N, 3, S, S) in [0, 1] to embeddings (N, 768). Raises BadInput where the weights are missing."""
+    """Pictures (N, 3, S, S) in [0, 1] to embeddings (N, 768). BadInput where the weights are missing."""
 
     def __init__(self, weights: Weights) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 """The denoiser: diffusers' image UNet on B*F frames, each with a context of its own, and attention over time.
 
-METHODS.md section 2. In go noisy latents, the reference's latents and a map of the drawn guides, stacked; the
-context of a frame is its sound, the clip's emotion and the scene's text; emotion also joins the time embedding.
+METHODS.md section 2. In go noisy latents, the reference's latents and a map of the drawn guides, stacked;
+the context of a frame is its sound, the clip's emotion and the scene's text; emotion also joins the time
+embedding.
 `reference: network` shows the still by a second UNet, whose self-attention's keys and values the first one's
 frames look at beside their own (AnimateAnyone, Hallo), in place of the stacked latents.
 """
@@ -47,7 +48,7 @@ class Denoiser(nn.Module):
         self.clock = add_time(self.unet, config.heads, config.norm)
 
     def forward(self, noisy: Tensor, level: Tensor, conditions: Conditions) -> Tensor:
-        """Return what is said of noisy latents (B, F, 4, s, s) at levels (B, F): v, or the flow's direction."""
+        """Return v, or the flow's direction, of noisy latents (B, F, 4, s, s) at levels (B, F)."""
         batch, frames = noisy.shape[:2]
         self.clock.frames = frames
         maps = [noisy.flatten(0, 1), self.guider(conditions.guides.flatten(0, 1))]

@@ -1,8 +1,8 @@
 """Generation: guided denoising of one chunk, and chunks of any length of sound, joined without a seam.
 
 A chunk's noise is a function of the seed and of each frame's place in the clip, so frames that two chunks
-share start from the same noise; they are cross-faded as latents. The last frames before a chunk are its motion
-frames, the reference at the start. Memory is that of one chunk, whatever the clip's length.
+share start from the same noise; they are cross-faded as latents. The last frames before a chunk are its
+motion frames, the reference at the start. Memory is that of one chunk, whatever the clip's length.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,9 +46,9 @@ def guided(
 ) -> Tensor:
     """Return the conditional answer, moved away from each answer without one condition.
 
-    all + sum over c of (scale_c - 1) * (all - without c): classifier-free guidance (Ho and Salimans 2022) with
-    a scale for each condition; where only one is not 1 it is the usual one, and where all are 1 it is the
-    conditional pass itself. Passes stand side by side in one batch.
+    all + sum over c of (scale_c - 1) * (all - without c): classifier-free guidance (Ho and Salimans 2022)
+    with a scale for each condition; where only one is not 1 it is the usual one, and where all are 1 it is
+    the conditional pass itself. Passes stand side by side in one batch.
     """
     active = guidance.active()
     if not active:

@@ -1,7 +1,7 @@
 """What the later stages train on: every clip once through the trained autoencoder, kept in its artefact.
 
-Latents of upright frames (`methods.nets.align`), with the landmarks moved along and the sound's mel windows: a
-denoising step then decodes no video and encodes no picture. Nothing here makes latents at generation.
+Latents of upright frames (`methods.nets.align`), with the landmarks moved along and the sound's mel windows:
+a denoising step then decodes no video and encodes no picture. Nothing here makes latents at generation.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ class LatentClip:
     """One clip of T frames, upright.
 
     latents: (T, 4, s, s) float16, normalised. landmarks: (T, 68, 2), shares of the picture's side, 0 at its
-    left or top edge. mel: (T + 1, 80, 16) float16; row f starts a frame before frame f, none for a silent clip.
+    left or top edge. mel: (T + 1, 80, 16) float16; row f starts a frame before frame f; none for a silent
+    clip.
     """
 
     latents: Tensor
@@ -45,7 +46,7 @@ class LatentClip:
 
 @torch.inference_mode()
 def encode_clips(autoencoder: Autoencoder, training: Training, out: Path) -> None:
-    """Measure the latents' mean and spread for `autoencoder`, then write every clip's into the folder `out`."""
+    """Measure the latents' mean and spread for `autoencoder`, then write every clip's into `out`."""
     found: dict[str, Tensor] = {}
     for number, path in enumerate(training.data.clips):
         clip = load(path)
@@ -66,7 +67,7 @@ def encode_clips(autoencoder: Autoencoder, training: Training, out: Path) -> Non
 
 
 class LatentClips(Mapping[int, LatentClip]):
-    """The clips that `encode_clips` left in a folder, by their number in the training data; read when asked."""
+    """The clips that `encode_clips` left in a folder, by number in the training data; read when asked."""
 
     def __init__(self, folder: Path) -> None:
         # Mapped, not read: memory holds what is looked at, and the system's cache serves every worker.
@@ -90,7 +91,7 @@ class LatentClips(Mapping[int, LatentClip]):
 
 
 def upright_landmarks(landmarks: Float32, eyes: Float32, size: int) -> Float32:
-    """Return (T, 68, 2) pixels, with eyes (T, 2, 2), as shares of the side where `align.upright` moves them."""
+    """Return (T, 68, 2) pixels, with eyes (T, 2, 2), as shares of the side where `upright` moves them."""
     right, left = _plane(upright_eyes(size))
     own = _plane(eyes)
     turns = (left - right) / (own[:, 1] - own[:, 0])

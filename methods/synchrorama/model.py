@@ -156,7 +156,7 @@ class _Given:
 
 
 class _Rows:
-    """Parts in a row, of which any frames may be asked for that begin no earlier than those asked for last."""
+    """Parts in a row; frames may be asked for that begin no earlier than those asked for last."""
 
     def __init__(self, parts: Iterator[_Heard]) -> None:
         self._parts = parts

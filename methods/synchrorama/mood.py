@@ -84,7 +84,7 @@ class ClipMoods:
 
 
 class ClipEmotion(nn.Module):
-    """Clips (B,) by number to embeddings (B, D), for `train_a2m`; every fourth clip goes without its label."""
+    """Clips (B,) by number to embeddings (B, D), for `train_a2m`; every fourth goes without its label."""
 
     def __init__(self, config: Config, training: Training) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ def request_mood(config: Config, fusion: EmotionFusion, request: Request) -> tup
 
 
 def scene_tokens(config: Config, scene: str, weights: Weights | None = None) -> tuple[Tensor, Tensor]:
-    """Return token states (1, N, E) of a scene's text and which are words, (1, N) bool, N always the same."""
+    """Return token states (1, N, E) of a scene's text and which are words, (1, N); N is always the same."""
     if not scene:
         return torch.zeros(1, _TOKENS, TEXT_WIDTHS[config.text_encoder]), torch.zeros(
             1, _TOKENS, dtype=torch.bool

@@ -1,4 +1,4 @@
-"""Public weights for `size: full` where a user has them: SD-VAE, SD1.5's UNet, AnimateDiff's motion module."""
+"""Public weights for `size: full` where a user has them: SD-VAE, SD1.5's UNet, AnimateDiff's attention."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def load_unet(denoiser: Denoiser, weights: Weights) -> None:
 
 
 def load_motion(denoiser: Denoiser, weights: Weights) -> None:
-    """Give the attention over time AnimateDiff's weights wherever a layer of it has the same name and shape."""
+    """Give the attention over time AnimateDiff's weights where a layer has the same name and shape."""
     stored = weights.state_dict(MOTION)
     found = 0
     for scale, mine in _timed_layers(denoiser):
@@ -61,7 +61,5 @@ def _fill(net: nn.Module, stored: dict[str, Tensor], name: str) -> None:
     mine: dict[str, Any] = net.state_dict()
     wrong = [key for key, value in mine.items() if key not in stored or stored[key].shape != value.shape]
     if wrong:
-        raise BadInput(
-            f"{name}: {wrong[0]} is not there in this shape; `channels` and `layers` must be its own"
-        )
+        raise BadInput(f"{name}: {wrong[0]} is not there in this shape; take its own `channels` and `layers`")
     net.load_state_dict({key: stored[key] for key in mine})

@@ -1,8 +1,9 @@
 """Attention over time inside an image UNet: one transformer a scale, silent until it has learned something.
 
 diffusers' own motion UNet repeats one context over all frames; here every frame has its own sound, so the
-image UNet works on B*F pictures and its blocks' last residual layers are followed by `TransformerTemporalModel`.
-Its last layer starts at 0 (AnimateDiff's start): at step 0 each frame is exactly the image model's.
+image UNet works on B*F pictures and its blocks' last residual layers are followed by
+`TransformerTemporalModel`. Its last layer starts at 0 (AnimateDiff's start): at step 0 each frame is exactly
+the image model's.
 """
 
 from typing import cast
