@@ -8,6 +8,7 @@ Sound says how the lips move and leaves most of the head's sway open, so slow no
 beside it; `motion_training` says what makes the network listen to it. It makes no picture: see `guides`.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
@@ -124,17 +125,36 @@ class AudioToMotion(nn.Module):
         offsets = self.shape(found).view(*mel.shape[:2], 68, 2) * OFFSET_UNIT
         return pose, face[:, None] + offsets
 
-    @torch.inference_mode()
     def stream(
         self, mel: Iterable[NDArray[np.float32]], emotion: Tensor, reference: Reference, seed: int
     ) -> Iterator[Motion]:
-        """Yield a clip's motion (1, t, ...) from its mel windows in parts (t, 80, 16) of any sizes, in order.
+        """Yield the motion (1, t, ...) of each part of a clip's mel windows (t, 80, 16), in order.
 
         emotion: (1, D); reference: of one head. The network is asked for passages as long as those it learned
         from, half of each in the next, and fades from one to the other: its answer is the same however the
-        sound is cut, and takes the memory of two passages. What is yielded is half a passage at a time, at
-        the end more.
+        sound is cut, waits for a passage of sound, and takes the memory of two.
         """
+        sizes: deque[int] = deque()
+
+        def heard() -> Iterator[NDArray[np.float32]]:
+            for part in mel:
+                sizes.append(len(part))
+                yield part
+
+        ready: list[Motion] = []
+        for motion in self._faded(heard(), emotion, reference, seed):
+            held = joined([*ready, motion])
+            while sizes and sizes[0] <= held.pose.shape[1]:
+                size = sizes.popleft()
+                yield Motion(held.pose[:, :size], held.landmarks[:, :size])
+                held = Motion(held.pose[:, size:], held.landmarks[:, size:])
+            ready = [held]
+
+    @torch.inference_mode()
+    def _faded(
+        self, mel: Iterator[NDArray[np.float32]], emotion: Tensor, reference: Reference, seed: int
+    ) -> Iterator[Motion]:
+        """Yield the motion half a passage at a time, at the end more."""
         device, half = self.depth.device, self.window // 2
         rise = ((torch.arange(half, device=device) + 0.5) / half)[:, None]
         fading: tuple[Tensor, Tensor] | None = None

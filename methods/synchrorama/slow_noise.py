@@ -3,6 +3,7 @@
 Two kinds, each white noise at knots under a Gaussian as wide as their spacing. Normal values at several
 spacings are for a sway and for a turn that lasts. Rare ones, 1 or 0, are for a blink: from normal noise a
 network learns small tremors long before it learns that lids are still for seconds and then close.
+At tiny's few hundred steps lids do not blink by either kind: they learn how wide an emotion opens them.
 A knot's value depends on the seed and its own place alone: a part of a clip equals the same part of the
 whole, however long, in memory of the part.
 """
