@@ -4,14 +4,14 @@ A method or metric is one module that exports METHOD or METRIC, a class with the
 reaches it by name through `catalog`; nothing registers itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from harness.types import Clip, Measurement, Pair, Request, Score, Split
+from harness.types import Clip, Frames, Measurement, Pair, Request, Score, Split
 from harness.weights import Weights
 
 if TYPE_CHECKING:
@@ -172,6 +172,15 @@ class Method(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
         """Return one clip per request, in order, `request.frames` long, at the reference's size."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A method that also gives a clip's frames as they come, in memory that its length does not change."""
+
+    def stream(self, request: Request) -> Iterator[Frames]:
+        """Yield the frames of `Method.generate` in parts (t, H, W, 3)."""
         ...
 
 

@@ -103,7 +103,8 @@ class Run:
     def _data(self, pool: Executor) -> tuple[list[Ask], Corpus]:
         sweep = self.sweep
         for data in (sweep.data, sweep.training_data or sweep.data):
-            endpoint_of(data.scenes)  # a missing key is told before anything is drawn
+            if endpoint := endpoint_of(data.scenes):  # a missing key is told before anything is drawn
+                self.record.scenes(endpoint)
         with self.record.phase("data"):
             tested_on = corpus.gather(pool, sweep.data, sweep.seed, self.store, self.weights)
             unasked = protocol.without_reference(tested_on.samples, tested_on.files, sweep.data.reference)
@@ -133,17 +134,21 @@ class Run:
         Nothing of the target is looked at; a reference of policy `same_clip` is the target's own first frame.
         """
         tested, trained = self.sweep.data, self.sweep.training_data or self.sweep.data
-        if tested.scenes != "none":
-            shots = [Shot(a.reference, True, a.sample.emotion, a.sample.level) for a in asked]
-            texts = describe(pool, shots, endpoint_of(tested.scenes), self.store)
-            asked = [replace(ask, scene=text) for ask, text in zip(asked, texts, strict=True)]
-        if trained.scenes != "none":
-            shown = [s for s in trained_on.samples if s.split != "test" and s.id in trained_on.files]
-            shots = [Shot(trained_on.files[s.id], False, s.emotion, s.level) for s in shown]
-            texts = describe(pool, shots, endpoint_of(trained.scenes), self.store)
-            scenes = {s.id: text for s, text in zip(shown, texts, strict=True)}
-            trained_on = replace(trained_on, scenes=scenes)
-        return list(asked), trained_on
+        stills = [Shot(a.reference, True, a.sample.emotion, a.sample.level) for a in asked]
+        shown = [s for s in trained_on.samples if s.split != "test" and s.id in trained_on.files]
+        clips = [Shot(trained_on.files[s.id], False, s.emotion, s.level) for s in shown]
+        texts: dict[Shot, str] = {}
+        for scenes in sorted({tested.scenes, trained.scenes} - {"none"}):
+            # Both at once: what an endpoint will cost is told before it is asked for anything.
+            shots = [
+                *(stills if tested.scenes == scenes else ()),
+                *(clips if trained.scenes == scenes else ()),
+            ]
+            found = describe(pool, shots, endpoint_of(scenes), self.store)
+            texts |= zip(shots, found, strict=True)
+        asked = [replace(ask, scene=texts.get(shot)) for ask, shot in zip(asked, stills, strict=True)]
+        known = {s.id: texts[shot] for s, shot in zip(shown, clips, strict=True) if shot in texts}
+        return asked, replace(trained_on, scenes=known)
 
     def _train(self, pool: Executor, trained_on: Corpus) -> None:
         """Train what all trials of a method share, and the methods that are not swept: all side by side."""

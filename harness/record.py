@@ -19,6 +19,7 @@ from harness.config import Sweep
 from harness.contracts import MetricCard
 from harness.corpus import Corpus
 from harness.cost import Cost
+from harness.describe import Endpoint
 from harness.fit import read_curve, read_seconds
 from harness.jobs import Outcome
 from harness.store import code_version, digest
@@ -169,6 +170,11 @@ class Record:
         }
         self.write()
 
+    def scenes(self, endpoint: Endpoint) -> None:
+        """Note whose words describe scenes."""
+        self.fields["scenes"] = {"url": endpoint.url, "model": endpoint.model}
+        self.write()
+
     def method(self, title: str, name: str) -> None:
         """Note a method's card under its rows' title."""
         self.fields["methods"][title] = asdict(catalog.method(name).card)
@@ -194,6 +200,7 @@ class Record:
                 "params": dict(result.params),
                 "status": result.status,
                 "reason": result.reason,
+                "model": None if result.model is None else os.path.relpath(result.model, self.path.parent),
             }
         )
         if result.status == "failed":

@@ -209,6 +209,7 @@ _ENTRIES = (
         citation="Kartynnik et al., Real-time Facial Surface Geometry, 2019; MediaPipe FaceLandmarker",
         used_by=(
             *("au_mae", "au_correlation", "au_icc", "au_f1", "lmd", "lmd_mouth"),
+            *("motion_diversity", "head_diversity", "smoothness", "expression_fd", "identity"),
             *("psnr_face", "psnr_mouth", "ssim_face", "ssim_mouth", "emotion_accuracy_hse", "faces"),
         ),
     ),
@@ -298,6 +299,17 @@ _ENTRIES = (
         citation="Savchenko et al., Classifying Emotions and Engagement in Online Learning Based on a Single "
         "Facial Expression Recognition Neural Network, IEEE Transactions on Affective Computing 2022",
         used_by=("emotion_accuracy_hse",),
+    ),
+    # The digest is the one that many users of InsightFace's buffalo_l pack publish; never fetched here.
+    WeightsFile(
+        name="arcface-w600k-r50",
+        file="w600k_r50.onnx",
+        sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+        url="https://huggingface.co/public-data/insightface/resolve/main/models/buffalo_l/w600k_r50.onnx",
+        licence="non-commercial research only, see InsightFace's model zoo",
+        citation="Deng et al., ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019; "
+        "InsightFace's buffalo_l, ResNet-50 on WebFace600K",
+        used_by=("identity",),
     ),
     WeightsFile(
         name="fer-mini-xception",

@@ -4,7 +4,7 @@ Not done here: ranking, drawing. Nothing but the files of `harness.results` is r
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,15 @@ from harness.cost import Cost
 from harness.datasets.folder import SUFFIXES
 from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
 from harness.types import BadInput
+
+STUDY = "study"
+"""The folder of a run directory where a study is kept."""
+
+STUDY_PAGE = "study.html"
+"""The page of a study, beside the leaderboard."""
+
+NUMBERS = ("value", "ci_low", "ci_high", "n", "n_unscored")
+"""The columns of results.csv that hold numbers."""
 
 
 class Trial(BaseModel):
@@ -92,6 +101,12 @@ class Record(BaseModel):
         return str(data.get("reader", "unknown")) if isinstance(data, dict) else "unknown"
 
 
+class _People(BaseModel):
+    """What the board needs of analysis.json: the cards of people's columns."""
+
+    metrics: dict[str, MetricCard]
+
+
 @dataclass(frozen=True)
 class Run:
     """One run: its record and its four tables, cells as text except where they are numbers."""
@@ -117,13 +132,34 @@ def load(folder: Path) -> Run:
     run = Run(
         folder,
         record,
-        _table(folder / "results.csv", RESULT_COLUMNS, ("value", "ci_low", "ci_high", "n", "n_unscored")),
+        _table(folder / "results.csv", RESULT_COLUMNS, NUMBERS),
         _table(folder / "per_clip.csv", CLIP_COLUMNS, ("value",)),
         _table(folder / "clips.csv", SAMPLE_COLUMNS, ()),
         _table(folder / "curves.csv", CURVE_COLUMNS, ("step", "value")),
     )
+    run = _with_people(run)
     _check_cards(run)
     return run
+
+
+def _with_people(run: Run) -> Run:
+    """Add what people said, where a study was analysed (reports.study.tables), as further results."""
+    folder = run.folder / STUDY
+    if not (folder / "analysis.json").is_file():
+        return run
+    try:
+        found = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+        cards = _People.model_validate(found).metrics
+    except (json.JSONDecodeError, ValidationError) as error:
+        raise BadInput(
+            f"{folder / 'analysis.json'}: {error}; analyse the study again with --study"
+        ) from error
+    table = _table(folder / "results.csv", RESULT_COLUMNS, NUMBERS)
+    return replace(
+        run,
+        record=run.record.model_copy(update={"metrics": {**run.record.metrics, **cards}}),
+        results=pd.concat([run.results, table], ignore_index=True),
+    )
 
 
 def _record(path: Path) -> Record:

@@ -6,12 +6,13 @@ from pathlib import Path
 from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
-from reports.rank import CONTROLS, SPEED, Board, Row, is_out_of_domain
+from reports.rank import CONTROLS, HUMAN, SPEED, Board, Row, is_out_of_domain
 from reports.words import duration, params, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
 OUT_OF_DOMAIN = "out of domain"
+PEOPLE = "people"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Fact:
 
 def marks(run: Run, card: MetricCard) -> list[str]:
     """Return the marks that a metric's column carries on this run's corpus."""
+    if card.family == HUMAN:
+        return [PEOPLE]
     found = [] if card.comparable else [NOT_COMPARABLE]
     return [*found, OUT_OF_DOMAIN] if is_out_of_domain(run, card) else found
 
@@ -47,6 +50,7 @@ def notes(run: Run, board: Board) -> list[Note]:
         *_video_to_video(run, board),
         *_not_comparable(run, board),
         *_out_of_domain(run, board),
+        *_people(board),
     ]
 
 
@@ -186,7 +190,7 @@ def _video_to_video(run: Run, board: Board) -> list[Note]:
 
 
 def _not_comparable(run: Run, board: Board) -> list[Note]:
-    names = [title(c) for c in board.columns if not c.comparable and c.name != SPEED]
+    names = [title(c) for c in board.columns if not (c.comparable or c.name == SPEED or c.family == HUMAN)]
     if not names:
         return []
     embedded = "These numbers come from embedded backbones. " if run.record.backbones == "embedded" else ""
@@ -208,6 +212,19 @@ def _out_of_domain(run: Run, board: Board) -> list[Note]:
         f"mean nothing, and is not ranked: {', '.join(names)}."
     )
     return [Note(OUT_OF_DOMAIN, text)]
+
+
+def _people(board: Board) -> list[Note]:
+    """Return what the columns of a study are, where there was one."""
+    if not any(c.family == HUMAN for c in board.columns):
+        return []
+    text = (
+        "What people said in the study of this run (study.html), without those who broke its exclusion "
+        "rules: MOS is the mean of ratings from 1 to 5; Preferred is the log-odds of being preferred, 0 the "
+        "mean of the methods judged. Brackets reach over participants and clips, n counts votes. Numbers of "
+        "another study cannot be set beside them. They are not ranked: metrics are held to them."
+    )
+    return [Note(PEOPLE, text)]
 
 
 def _shift(run: Run, row: Row) -> int | None:

@@ -18,8 +18,8 @@ from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
 from reports.figures import Panel, curve_legend, curves, scatter
 from reports.html import BREAKABLE, assets, plain, render, script_json
-from reports.load import Run
-from reports.rank import SPEED, Board, Row, place_of
+from reports.load import STUDY_PAGE, Run
+from reports.rank import HUMAN, SPEED, Board, Row, place_of
 from reports.strips import Strip
 from reports.trends import Trend, p_value, trends
 
@@ -39,6 +39,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         figures=script_json({p.id: p.spec for p in panels}),
         name=run.record.name,
         swept=run.record.kind == "sweep",
+        study=STUDY_PAGE if any(c.family == HUMAN for c in board.columns) else "",
         partial=notes.partial(run, board),
         facts=notes.facts(run, board),
         columns=_columns(run, board),

@@ -21,6 +21,9 @@ from reports.words import decimals
 SPEED = "fps"
 """The engine's own metric, frames generated per second: shown, never ranked as quality."""
 
+HUMAN = "human"
+"""The family of columns that a study brought: shown, never ranked: metrics are held against them."""
+
 CONTROLS = {
     "ground_truth": "upper bound: the recorded clip itself",
     "still": "copying the picture: no motion at all",
@@ -85,7 +88,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """Columns in the order of run.json with speed last; `ranked_by` are those that the rank is made of."""
+    """Columns in the order of run.json, people's first, speed last; `ranked_by` make the rank."""
 
     columns: tuple[MetricCard, ...]
     ranked_by: tuple[MetricCard, ...]
@@ -131,10 +134,10 @@ def rank(run: Run) -> Board:
     order = list(CONTROLS)
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
-    columns = sorted(run.record.metrics.values(), key=lambda card: card.name == SPEED)
+    columns = sorted(run.record.metrics.values(), key=lambda c: (c.name == SPEED) - (c.family == HUMAN))
     valid = [c for c in columns if not is_out_of_domain(run, c)]
     ranked_by = [
-        c for c in valid if _is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
+        c for c in valid if is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
     ]
     competing = _placed([_with_best(r, competing, valid) for r in competing], ranked_by)
     return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls))
@@ -143,6 +146,11 @@ def rank(run: Run) -> Board:
 def is_out_of_domain(run: Run, card: MetricCard) -> bool:
     """Whether a metric's judge knows only the embedded corpus and this run is on another one."""
     return card.domain == "embedded-corpus" and run.record.reader != _EMBEDDED_CORPUS
+
+
+def is_quality(card: MetricCard) -> bool:
+    """Whether a metric has a direction, and is neither speed nor people's own judgement."""
+    return card.higher_is_better is not None and card.name != SPEED and card.family != HUMAN
 
 
 def place_of(row: Row) -> str:
@@ -178,10 +186,6 @@ def _rows(run: Run) -> list[Row]:
         }
         rows.append(Row(method, trial, card, run.record.params(method, trial), cells))
     return rows
-
-
-def _is_quality(card: MetricCard) -> bool:
-    return card.higher_is_better is not None and card.name != SPEED
 
 
 def _with_best(row: Row, rows: Sequence[Row], columns: Sequence[MetricCard]) -> Row:

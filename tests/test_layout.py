@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RAY_FILES = {"harness/execute.py", "harness/train.py", "harness/tune.py"}
+RAY_FILES = {"harness/execute.py", "harness/serving.py", "harness/train.py", "harness/tune.py"}
 COMMANDS = {f"harness/{name}.py" for name in ("sweep", "report", "evaluate", "calibrate", "data")}
 
 

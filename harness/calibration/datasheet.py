@@ -42,6 +42,12 @@ EXPECTED = {
     "au_mae": frozenset({"au_gain", "mouth_frozen", "wrong_emotion"}),
     "lmd": frozenset({"mouth_frozen"}),
     "emotion": frozenset({"wrong_emotion"}),
+    "expression_fd": frozenset({"wrong_emotion", "au_gain", "mouth_frozen"}),
+    "identity": frozenset({"identity_swap"}),
+    "motion_diversity": frozenset({"freeze"}),
+    "head_diversity": frozenset({"freeze"}),
+    "smoothness": frozenset({"shake"}),
+    "flicker": frozenset({"noise"}),
 }
 """The faults that a metric is there for, by the beginning of its name; of the others nothing is expected."""
 

@@ -95,6 +95,19 @@ def noise(frames: Frames, deviation: float, generator: np.random.Generator) -> F
     return np.asarray(np.clip(np.rint(frames + np.float32(deviation) * field), 0, 255), np.uint8)
 
 
+def shake(frames: Frames, deviation: float, generator: np.random.Generator) -> Frames:
+    """Return frames each moved by itself, Gaussian with `deviation` pixels along either side."""
+    size = frames.shape[2], frames.shape[1]
+    border = cv2.BORDER_REPLICATE
+    moved = [
+        cv2.warpAffine(
+            frame, np.array([(1, 0, x), (0, 1, y)]), size, flags=cv2.INTER_CUBIC, borderMode=border
+        )
+        for frame, (x, y) in zip(frames, deviation * generator.standard_normal((len(frames), 2)), strict=True)
+    ]
+    return np.stack(moved)
+
+
 def jpeg(frames: Frames, quality: int) -> Frames:
     """Return frames written as JPEG of `quality` 1..100 and read again."""
     setting = [cv2.IMWRITE_JPEG_QUALITY, quality]
@@ -238,6 +251,14 @@ FAULTS = {
             "{} grey levels",
             ((1.0, 2.0, 4.0, 12.0, 32.0),),
             _pictures(lambda clip, strength, generator: noise(clip.frames, strength, generator)),
+        ),
+        Fault(
+            "shake",
+            "Picture shaken",
+            "each frame moved by itself, standard deviation in pixels: jitter in time",
+            "{} px",
+            ((0.1, 0.2, 0.4, 0.8, 1.6),),
+            _pictures(lambda clip, strength, generator: shake(clip.frames, strength, generator)),
         ),
         Fault(
             "jpeg",

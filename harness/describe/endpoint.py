@@ -63,8 +63,8 @@ def from_environment() -> Endpoint:
     if missing := [variable for name, variable in _VARIABLES.items() if not found[name]]:
         where = f" for the endpoint {found['url']}" if found["url"] else ""
         raise BadInput(
-            f"data.scenes: endpoint, but {', '.join(missing)} is not set{where}; export it, or choose "
-            "scenes: template"
+            f"data.scenes: endpoint, but the environment lacks {', '.join(missing)}{where}; export what is "
+            "missing, or choose scenes: template"
         )
     if not found["url"].startswith(("http://", "https://")):
         raise BadInput(f"{_VARIABLES['url']}: {found['url']} does not begin with http:// or https://")

@@ -12,7 +12,7 @@ from harness import prepare
 from harness.describe import endpoint as chat
 from harness.describe.endpoint import Endpoint
 from harness.describe.facts import facts_of
-from harness.describe.template import sentences
+from harness.describe.template import sentence
 from harness.jobs import Executor, Outcome
 from harness.progress import Progress
 from harness.store import Store
@@ -33,7 +33,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Says a shot's facts in fixed sentences; an item is a Shot."""
+    """Says a shot's facts in a fixed sentence; an item is a Shot."""
 
     def open(self) -> Callable[[Shot], str]:
         """See Job."""
@@ -41,14 +41,14 @@ class Measure:
         def one(shot: Shot) -> str:
             clip = prepare.load(shot.clip)
             shown = slice(1) if shot.still else slice(None)
-            return sentences(facts_of(clip.frames[shown], clip.landmarks[shown], shot.emotion, shot.level))
+            return sentence(facts_of(clip.frames[shown], clip.landmarks[shown], shot.emotion, shot.level))
 
         return one
 
 
 @dataclass(frozen=True, slots=True)
 class Reword:
-    """Asks the endpoint for its words, once ever for the same facts; an item is the facts' sentences.
+    """Asks the endpoint for its words, once ever for the same facts; an item is the facts' sentence.
 
     An endpoint that fails is not asked for the worker's other items: each would wait as long in vain.
     """

@@ -1,13 +1,16 @@
-"""Facts in fixed sentences: the same facts always give the same words."""
+"""Facts in one sentence: the same facts always give the same words.
+
+It is short, some thirty of a text encoder's tokens, for a small model's attention to be spent on facts.
+"""
 
 from harness.describe.facts import Facts
 
-_LOOKS = {
-    "neutral": "neutral",
+LOOKS = {
+    "neutral": "calm",
     "happy": "happy",
     "sad": "sad",
     "angry": "angry",
-    "fear": "afraid",
+    "fear": "frightened",
     "disgust": "disgusted",
     "surprise": "surprised",
     "contempt": "contemptuous",
@@ -21,56 +24,54 @@ _DARK, _BRIGHT = 0.35, 0.55
 _CLOSE, _MEDIUM = 0.55, 0.3
 
 
-def sentences(facts: Facts) -> str:
-    """Return two to five English sentences."""
-    said = [f"{_framing(facts)} of a person{_mood(facts)}.", _head(facts), f"The eyes look {_gaze(facts)}."]
-    said.append(f"The picture is {_light(facts)}.")
+def sentence(facts: Facts) -> str:
+    """Return one English sentence; directions are the picture's own."""
+    said = [f"{_person(facts)} in {_framing(facts.face)}", _head(facts), _gaze(facts.gaze)]
+    said.append(f"{_light(facts.brightness)} lit")
     if facts.motion is not None:
-        said.append(f"The head {_motion(facts.motion)}.")
-    return " ".join(said)
+        said.append(_motion(facts.motion))
+    return ", ".join(said) + "."
 
 
-def _framing(facts: Facts) -> str:
-    if facts.face >= _CLOSE:
-        return "A close-up"
-    return "A head shot" if facts.face >= _MEDIUM else "A wide shot"
-
-
-def _mood(facts: Facts) -> str:
+def _person(facts: Facts) -> str:
     if facts.emotion is None:
-        return ""
+        return "A person"
     # A neutral face has no degrees.
     degree = "" if facts.emotion == "neutral" else _DEGREES[facts.level]
-    return f" who looks {degree}{_LOOKS[facts.emotion]}"
+    mood = degree + LOOKS[facts.emotion]
+    return f"{'An' if mood[0] in 'aeiou' else 'A'} {mood} person"
+
+
+def _framing(face: float) -> str:
+    if face >= _CLOSE:
+        return "close-up"
+    return "a head shot" if face >= _MEDIUM else "a wide shot"
 
 
 def _head(facts: Facts) -> str:
-    """Directions are the picture's own."""
     found = []
     if abs(facts.yaw) >= _TURNED:
-        found.append(f"turned to the {'right' if facts.yaw > 0 else 'left'}")
+        found.append(f"turned {'right' if facts.yaw > 0 else 'left'}")
     if abs(facts.pitch) >= _RAISED:
         found.append("raised" if facts.pitch > 0 else "lowered")
     if abs(facts.roll) >= _TILTED:
-        found.append(f"tilted to the {'right' if facts.roll > 0 else 'left'}")
-    if not found:
-        return "The head faces the camera."
-    return f"The head is {' and '.join(found)}."
+        found.append(f"tilted {'right' if facts.roll > 0 else 'left'}")
+    return f"head {' and '.join(found)}" if found else "facing the camera"
 
 
-def _gaze(facts: Facts) -> str:
-    if abs(facts.gaze) < _ASIDE:
-        return "straight ahead"
-    return f"to the {'right' if facts.gaze > 0 else 'left'}"
+def _gaze(gaze: float) -> str:
+    if abs(gaze) < _ASIDE:
+        return "looking ahead"
+    return f"looking {'right' if gaze > 0 else 'left'}"
 
 
-def _light(facts: Facts) -> str:
-    if facts.brightness < _DARK:
-        return "dark"
-    return "bright" if facts.brightness > _BRIGHT else "evenly lit"
+def _light(brightness: float) -> str:
+    if brightness < _DARK:
+        return "darkly"
+    return "brightly" if brightness > _BRIGHT else "evenly"
 
 
 def _motion(degrees: float) -> str:
     if degrees < _STILL:
-        return "hardly moves"
-    return "moves a lot" if degrees > _LIVELY else "moves a little"
+        return "hardly moving"
+    return "moving a lot" if degrees > _LIVELY else "moving a little"

@@ -8,7 +8,7 @@ The paper's weights were not released.
     python -m harness.sweep sweeps/loss_weights.yaml
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,8 +24,8 @@ from methods.cvae import config as settings
 from methods.cvae import training as stages
 from methods.cvae.network import Generator
 from methods.nets.align import aligned
-from methods.nets.asked import sound_asked_for
-from methods.nets.sampling import generator_mel
+from methods.nets.asked import collected, sound_asked_for
+from methods.nets.sampling import streamed_mel
 from methods.nets.saved import read_model, write_model
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
@@ -93,27 +93,28 @@ class CVAE:
         The network's face is pasted where the request's mask is True; other pixels are the context's own.
         Raises BadInput for a picture of another size than the model's, or an emotion that it was not taught.
         """
-        if self._generator is None:
-            raise BadInput("cvae: nothing to generate with; fit or load first")
-        return [self._clip(self._generator, request) for request in requests]
+        return [collected(self.stream(request), request) for request in requests]
 
     @torch.inference_mode()
-    def _clip(self, generator: Generator, request: Request) -> Clip:
-        audio = self._checked(request)
+    def stream(self, request: Request) -> Iterator[Frames]:
+        """Yield the frames of `generate` in chunks (t, S, S, 3), in memory that no clip's length changes."""
+        if self._generator is None:
+            raise BadInput("cvae: nothing to generate with; fit or load first")
+        generator, audio = self._generator, self._checked(request)
         device = next(generator.parameters()).device
-        mel = torch.from_numpy(generator_mel(audio, request.frames))[:, None]
-        label = torch.zeros(1, len(self.config.emotions))
+        label = torch.zeros(1, len(self.config.emotions), device=device)
         label[0, self.config.emotions.index(str(request.emotion))] = 1
-        reference = aligned(request.reference[0], request.reference_eyes[0], request.eyes[: request.frames])
-        frames = request.context[: request.frames].copy()
-        for start in range(0, request.frames, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            context = _pictures(frames[part])
-            pictures = torch.cat([context, _pictures(reference[part])], 1).to(device)
-            labels = label.expand(len(context), -1).to(device)
-            painted = generator(pictures, mel[part].to(device), labels, None).frames
-            _paste(frames[part], painted, request.mask[part])
-        return Clip(frames, audio)
+        first = request.reference[0], request.reference_eyes[0]
+        start = 0
+        for mel in streamed_mel(audio, request.frames, _CHUNK):
+            part = slice(start, start + len(mel))
+            frames = request.context[part].copy()
+            pictures = torch.cat([_pictures(frames), _pictures(aligned(*first, request.eyes[part]))], 1)
+            heard = torch.from_numpy(mel)[:, None].to(device)
+            painted = generator(pictures.to(device), heard, label.expand(len(mel), -1), None).frames
+            _paste(frames, painted, request.mask[part])
+            yield frames
+            start += len(mel)
 
     def _checked(self, request: Request) -> Audio:
         """Return the request's sound, or raise BadInput for what this model cannot answer."""

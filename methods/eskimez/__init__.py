@@ -41,8 +41,8 @@ class Eskimez:
         ),
         conditions=("audio", "emotion", "reference"),
         trained_against=("emotion", "perceptual"),
-        note="paper 41.6 M parameters, 1.7 GFLOP a frame, tiny 1.8 M, 0.04; loads nobody's weights; "
-        "the still is another clip's, not the window's own first frame; heads are aligned in every frame",
+        note="loads nobody's weights; the still is another clip's, not the window's own first frame; heads "
+        "are aligned in every frame",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {"generator_alone": (), "emotion_critic": ()}

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.types import EMOTIONS
+from methods.nets.labels import CREMA_D
 
 # `size: paper`: Wav2Lip's widths and the repository's batch and rates (METHODS.md section 5). Step counts are
 # given nowhere; these are the order of magnitude of Wav2Lip's own advice, scaled to CREMA-D's 8 hours.
@@ -48,9 +49,7 @@ class Config(BaseModel):
 
     # One model a pair, "source->target". The paper has three pairs of MEAD's emotions; here every emotion of
     # CREMA-D is reached from neutral, which is the only one that a protocol can give as the source.
-    pairs: tuple[str, ...] = tuple(
-        f"neutral->{target}" for target in ("neutral", "happy", "sad", "angry", "fear", "disgust")
-    )
+    pairs: tuple[str, ...] = tuple(f"neutral->{target}" for target in CREMA_D)
     # The paper's best on MEAD hides the lower half; "hull" is its full mask.
     mask: Literal["half", "hull"] = "half"
 

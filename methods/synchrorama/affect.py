@@ -34,24 +34,27 @@ class Affect:
 def affect_of(
     audio: Audio | None,
     text: str | None,
-    sentiment: str = VADER,
-    speech: str = EMBEDDED,
+    sentiment: str | None = VADER,
+    speech: str | None = EMBEDDED,
     weights: Weights | None = None,
 ) -> Affect:
     """Return the affect of (N,) mono 16 kHz sound and of the words said; no words and silence are absent.
 
-    sentiment, speech: which models (see `sentiment`, `speech_emotion`). BadInput for a text outside the
-    model's language and for a model that cannot be had.
+    sentiment, speech: which models (see `sentiment`, `speech_emotion`); None does not look, so that a text in
+    any language will do. BadInput for a text outside the model's language and for a model that cannot be had.
     """
-    words = sentiment_of(text, sentiment)
-    voice = None if audio is None else speech_emotion(audio, speech, weights)
+    words = None if sentiment is None else sentiment_of(text, sentiment)
+    voice = None if audio is None or speech is None else speech_emotion(audio, speech, weights)
     shares, plane = (_nothing(len(EMOTIONS)), _nothing(2)) if voice is None else voice
     said = _nothing(len(SHARES)) if words is None else words
     return Affect(said, shares, plane, words is not None, voice is not None)
 
 
 def affects_of(
-    data: TrainingData, sentiment: str = VADER, speech: str = EMBEDDED, weights: Weights | None = None
+    data: TrainingData,
+    sentiment: str | None = VADER,
+    speech: str | None = EMBEDDED,
+    weights: Weights | None = None,
 ) -> list[Affect]:
     """Return the affect of every training clip, in order; see `affect_of`. BadInput names the clip too."""
     found = []

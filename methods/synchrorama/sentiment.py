@@ -42,7 +42,9 @@ def _vader() -> Callable[[str], Float32]:
     analyser = SentimentIntensityAnalyzer()
 
     def read(text: str) -> Float32:
-        require_english(text, "VADER", "name a classifier of its language as `sentiment`")
+        require_english(
+            text, "VADER", "name a classifier of its language as `sentiment`, or set `text_sentiment: false`"
+        )
         found = analyser.polarity_scores(text)
         shares = np.array([found["neg"], found["neu"], found["pos"]], np.float32)
         # A text of unknown signs only has no shares at all: it says nothing of a mood.

@@ -39,7 +39,7 @@ CIRCUMPLEX = {
 _WIDTH = 48
 _WINDOW, _HOP, _FFT = 800, 200, 2048
 _LAGS = slice(SAMPLE_RATE // 500, SAMPLE_RATE // 60)  # 60 to 500 Hz
-_BLOCK = 1024  # steps at once (13 s): minutes of sound need no more memory than that
+_PIECE = 3 * SAMPLE_RATE
 _SILENT_DB, _HEARD_STEPS = -55.0, 8
 _VOICED = 0.6
 _NAMES = {
@@ -88,12 +88,18 @@ class SpeechEmotionNet(nn.Module):
 def speech_emotion(audio: Audio, speech: str = EMBEDDED, weights: Weights | None = None) -> Heard | None:
     """Return how (N,) mono 16 kHz sound feels, None where nobody speaks in it.
 
+    Long sound is heard in pieces of about three seconds, as long as the clips that were learnt from, whose
+    answers are averaged; silent ones have no say.
     speech: `embedded`, or a transformers audio classifier's name; weights: where the embedded network's file
     is verified. BadInput names a classifier that cannot be had or whose labels are no emotions.
     """
-    if is_silent(audio):
+    pieces = np.array_split(audio, max(1, round(len(audio) / _PIECE)))
+    heard = [piece for piece in pieces if not is_silent(piece)]
+    if not heard:
         return None
-    return _reader(speech, weights or Weights())(audio)
+    read = _reader(speech, weights or Weights())
+    shares, planes = zip(*map(read, heard), strict=True)
+    return np.mean(shares, axis=0, dtype=np.float32), np.mean(planes, axis=0, dtype=np.float32)
 
 
 def is_silent(audio: Audio) -> bool:
@@ -114,18 +120,13 @@ def pitch(audio: Audio) -> tuple[Float32, Float32]:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     hann = np.hanning(_WINDOW)
     own = _autocorrelation(hann[None])[0]
-    hertz, voicing = [], []
-    for start in range(0, len(frames), _BLOCK):
-        block = frames[start : start + _BLOCK]
-        found = _autocorrelation((block - block.mean(1, keepdims=True)) * hann)
-        ratio = found / (np.maximum(found[:, :1], 1e-9) * own / own[0])
-        # A period's multiples repeat as well as it does: a longer lag must earn its place.
-        lags = np.arange(_LAGS.start, _LAGS.stop)
-        ranked = ratio[:, _LAGS] - 0.01 * np.log2(lags / _LAGS.start)
-        best = ranked.argmax(1)
-        hertz.append(SAMPLE_RATE / lags[best])
-        voicing.append(ratio[np.arange(len(block)), lags[best]].clip(0, 1))
-    return np.concatenate(hertz).astype(np.float32), np.concatenate(voicing).astype(np.float32)
+    found = _autocorrelation((frames - frames.mean(1, keepdims=True)) * hann)
+    ratio = found / (np.maximum(found[:, :1], 1e-9) * own / own[0])
+    # A period's multiples repeat as well as it does: a longer lag must earn its place.
+    lags = np.arange(_LAGS.start, _LAGS.stop)
+    best = (ratio[:, _LAGS] - 0.01 * np.log2(lags / _LAGS.start)).argmax(1)
+    voicing = ratio[np.arange(len(frames)), lags[best]].clip(0, 1)
+    return (SAMPLE_RATE / lags[best]).astype(np.float32), voicing.astype(np.float32)
 
 
 def prosody(audio: Audio) -> Float32:

@@ -39,9 +39,8 @@ class Vougioukas:
         conditions=("audio", "reference"),
         trained_against=("sync",),
         note="no emotion control: its paper has no emotion input, what a face shows comes from the voice; "
-        "paper size 55.3 M parameters, 1.7 GFLOP a frame, tiny 3.0 M, 0.07; loads nobody else's weights; "
-        "recalled of the paper, found in no source that could be read: the discriminators, loss weights, "
-        "96x128, learning rates",
+        "loads nobody else's weights; recalled of the paper, found in no source that could be read: the "
+        "discriminators, loss weights, 96x128, learning rates",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {loops.STAGE: ()}

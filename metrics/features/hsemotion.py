@@ -9,18 +9,18 @@ left out. The PyTorch files are pickled modules, which would run code, and are n
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import BadInput, Frames, Pair
+from harness.types import Frames, Pair
 from harness.weights import Weights
 from metrics.features.emotion import POOLING, EmotionClassifier, log_softmax
 from metrics.features.face_mesh import WEIGHTS as MESH
 from metrics.features.face_mesh import FaceMesh
 from metrics.features.kept import instrument, kept
+from metrics.features.onnx_files import open_onnx
 
 NAME = "hsemotion-b0-vgaf"
 CLASSES = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -58,31 +58,8 @@ def load_hsemotion(weights: Weights) -> EmotionClassifier:
 
 def onnx_network(path: Path) -> Callable[[Float32], Float32]:
     """Return (B, 3, 224, 224) -> (B, 8) logits; BadInput without onnxruntime or with another file."""
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        raise BadInput(
-            "emotion_accuracy_hse: the package onnxruntime is missing; install the extra onnx"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    errors = onnxruntime.capi.onnxruntime_pybind11_state
-    try:
-        session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail) as error:
-        raise BadInput(f"{path}: not an ONNX file ({error}); fetch it again") from error
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if [i.shape[1:] for i in inputs] != [[3, SIDE, SIDE]] or [o.shape[-1] for o in outputs] != [len(CLASSES)]:
-        raise BadInput(
-            f"{path}: not HSEmotion's network of 8 classes (3x{SIDE}x{SIDE} in, 8 out); fetch it again"
-        )
-
-    def logits(batch: Float32) -> Float32:
-        rows: Float32 = session.run(None, {inputs[0].name: batch})[0]
-        return rows
-
-    return logits
+    what = f"HSEmotion's network of {len(CLASSES)} classes"
+    return open_onnx(path, SIDE, len(CLASSES), "emotion_accuracy_hse", what)
 
 
 def log_probabilities(frames: Frames, points: Float32, logits: Callable[[Float32], Float32]) -> Float32:

@@ -17,7 +17,7 @@ from harness.types import BadInput
 
 FOLDER = Path(__file__).parent / "weights"
 DESCRIPTION = "judges.json"
-_RETRAIN = "run python -m metrics.features.train_judges, or reinstall"
+_RETRAIN = "run python -m metrics.features.train_judges (or train_identity), or reinstall"
 
 
 def describe(name: str, folder: Path = FOLDER) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_no_fault_is_the_clip_itself_and_a_fault_changes_what_it_says(subject: S
     assert np.array_equal(faulty.audio, subject.clip.audio) == (fault.touches == "picture")
 
 
-@pytest.mark.parametrize("name", ["noise", "frame_drop", "h264", "reencode"])
+@pytest.mark.parametrize("name", ["noise", "shake", "frame_drop", "h264", "reencode"])
 def test_the_same_seed_gives_the_same_clip(subject: Subject, name: str) -> None:
     one, two = (made(subject, name, strongest(name)) for _ in range(2))
     assert np.array_equal(one.frames, two.frames)
@@ -87,6 +87,15 @@ def test_noise_has_the_deviation_that_it_says() -> None:
     assert np.abs(louder - 2 * noisy).max() <= 1.5  # the same noise, louder; both are rounded
 
 
+def test_a_shake_moves_each_frame_by_the_deviation_that_it_says() -> None:
+    frames = np.zeros((200, 65, 65, 3), np.uint8)
+    frames[:, 28:37, 28:37] = 200
+    across = faults.shake(frames, 1.5, np.random.default_rng(0)).sum(axis=(1, 3)).astype(float)
+    places = across @ np.arange(65) / across.sum(axis=1) - 32
+    assert abs(places.std() - 1.5) < 0.2 and abs(places.mean()) < 0.3
+    assert abs(np.corrcoef(places[1:], places[:-1])[0, 1]) < 0.2
+
+
 def test_blur_keeps_the_mean_and_widens_a_point_by_sigma() -> None:
     point = np.zeros((1, 65, 65, 3), np.uint8)
     point[0, 32, 32] = 255
@@ -96,7 +105,7 @@ def test_blur_keeps_the_mean_and_widens_a_point_by_sigma() -> None:
     assert abs(variance**0.5 - 1.2) < 0.1
 
 
-@pytest.mark.parametrize("name", ["jpeg", "h264", "blur", "noise", "reencode"])
+@pytest.mark.parametrize("name", ["jpeg", "h264", "blur", "noise", "shake", "reencode"])
 def test_a_stronger_fault_of_the_picture_is_farther_from_the_truth(subject: Subject, name: str) -> None:
     truth = subject.clip.frames.astype(float)
     (arm,) = FAULTS[name].arms

@@ -15,7 +15,7 @@ from harness.describe import endpoint as chat
 from harness.describe.endpoint import Endpoint, ask, from_environment
 from harness.types import BadInput
 
-FACTS = "A close-up of a person who looks sad."
+FACTS = "A sad person in close-up, looking left."
 KEY = "a-secret"
 
 
@@ -175,7 +175,7 @@ def test_a_missing_variable_is_named_with_the_endpoint(missing: str, monkeypatch
     assert from_environment() == Endpoint("http://h/v1", "m", KEY)
     monkeypatch.delenv(missing)
     named = "" if missing == "HARNESS_CHAT_URL" else ".*http://h/v1"
-    with pytest.raises(BadInput, match=rf"{missing} is not set{named}.*scenes: template"):
+    with pytest.raises(BadInput, match=rf"lacks {missing}{named}.*scenes: template"):
         from_environment()
 
 

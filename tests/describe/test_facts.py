@@ -9,7 +9,7 @@ from harness.datasets.synthetic import SynthSpec, draw, plan
 from harness.datasets.synthetic.expression import AU_NAMES, Performance
 from harness.datasets.synthetic.face import Drawn
 from harness.describe.facts import Facts, facts_of, gaze
-from harness.describe.template import sentences
+from harness.describe.template import sentence
 from harness.types import EMOTIONS, LEVELS
 
 PLAIN = Facts("happy", "high", 0.0, 0.0, 0.0, None, 0.0, 0.45, 0.58)
@@ -81,30 +81,30 @@ def test_a_still_has_no_motion_and_a_closed_eye_no_gaze(drawn: list[tuple[Perfor
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({}, "A close-up of a person who looks very happy."),
-        ({"level": None}, "who looks happy."),
-        ({"level": "low", "emotion": "fear"}, "who looks slightly afraid."),
-        ({"emotion": "neutral"}, "who looks neutral."),
-        ({"emotion": None}, "A close-up of a person."),
-        ({"yaw": 9.0}, "The head is turned to the right."),
-        ({"yaw": -9.0, "roll": 8.0}, "The head is turned to the left and tilted to the right."),
-        ({"pitch": -25.0}, "The head is lowered."),
-        ({}, "The head faces the camera. The eyes look straight ahead."),
-        ({"gaze": -0.3}, "The eyes look to the left."),
-        ({"brightness": 0.2}, "The picture is dark."),
-        ({"brightness": 0.7}, "The picture is bright."),
-        ({"face": 0.4}, "A head shot"),
-        ({"face": 0.1}, "A wide shot"),
-        ({"motion": 0.5}, "The head hardly moves."),
-        ({"motion": 2.0}, "The head moves a little."),
-        ({"motion": 6.0}, "The head moves a lot."),
+        ({}, "A very happy person in close-up, facing the camera, looking ahead, evenly lit."),
+        ({"level": None}, "A happy person in"),
+        ({"level": "low", "emotion": "fear"}, "A slightly frightened person"),
+        ({"level": None, "emotion": "angry"}, "An angry person"),
+        ({"emotion": "neutral"}, "A calm person in"),
+        ({"emotion": None}, "A person in close-up"),
+        ({"yaw": 9.0}, "head turned right, "),
+        ({"yaw": -9.0, "roll": 8.0}, "head turned left and tilted right, "),
+        ({"pitch": -25.0}, "head lowered, "),
+        ({"gaze": -0.3}, "looking left, "),
+        ({"brightness": 0.2}, "darkly lit."),
+        ({"brightness": 0.7}, "brightly lit."),
+        ({"face": 0.4}, "in a head shot, "),
+        ({"face": 0.1}, "in a wide shot, "),
+        ({"motion": 0.5}, "evenly lit, hardly moving."),
+        ({"motion": 2.0}, "moving a little."),
+        ({"motion": 6.0}, "moving a lot."),
     ],
 )
 def test_each_fact_has_its_words(change: dict[str, object], words: str) -> None:
-    assert words in sentences(replace(PLAIN, **change))  # type: ignore[arg-type]
+    assert words in sentence(replace(PLAIN, **change))  # type: ignore[arg-type]
 
 
 def test_every_label_has_words_and_a_still_says_nothing_of_motion() -> None:
-    said = {sentences(replace(PLAIN, emotion=e, level=level)) for e in EMOTIONS for level in LEVELS}
+    said = {sentence(replace(PLAIN, emotion=e, level=level)) for e in EMOTIONS for level in LEVELS}
     assert len(said) == (len(EMOTIONS) - 1) * len(LEVELS) + 1  # neutral has no degrees
-    assert "moves" not in sentences(PLAIN)
+    assert "moving" not in sentence(PLAIN)

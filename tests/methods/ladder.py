@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from harness.contracts import Method, Training, TrainingData
 from harness.types import BadInput, Frames, Request
 from harness.weights import Weights
+from methods.nets.adversarial import Player
 
 
 class Streams(Protocol):
@@ -67,6 +68,27 @@ def resumed(fit: Callable[[Training], nn.Module], ready: Training, folder: Path)
     with pytest.raises(Stop):
         fit(replace(ready, report=stop_at_ten))
     return weights(fit(replace(ready, resume=folder)))
+
+
+def averages_over_two_workers(train: Callable[[Training], object], ready: Training) -> None:
+    """Every player's first gradient: the mean of two workers' is what one has with the same global batch."""
+
+    def gradients(rank: int, world: int) -> Tensor:
+        found: list[Tensor] = []
+
+        def keep(player: Player, loss: Tensor) -> None:
+            player.optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            found.extend(p.grad.flatten() for p in player.loss.parameters() if p.grad is not None)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Player, "descend", keep)
+            train(replace(ready, rank=rank, world=world))
+        return torch.cat(found)
+
+    whole = gradients(0, 1)
+    assert whole.any()
+    torch.testing.assert_close((gradients(0, 2) + gradients(1, 2)) / 2, whole, atol=1e-6, rtol=1e-4)
 
 
 def refuses_bad_requests(fitted: Method, asked: Request) -> None:

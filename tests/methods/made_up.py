@@ -25,6 +25,7 @@ def made_up_clip(seed: int, emotion: int, frames: int = FRAMES, sound: bool = Tr
         mouth = ((x - 32) / 9) ** 2 + ((y - 46) / (1 + 7 * opening[t])) ** 2 < 1
         pictures[t, mouth] = (200, 30, 30) if emotion else (20, 20, 60)
     audio = np.sin(np.arange(frames * SAMPLES_PER_FRAME) * 0.2) * np.repeat(opening, SAMPLES_PER_FRAME)
+    audio += 0.01 * rng.standard_normal(len(audio))  # a pure tone leaves other bands at rounding noise
     mask = np.broadcast_to(face, (frames, SIZE, SIZE)).copy()
     landmarks = np.zeros((frames, 68, 2), np.float32)
     landmarks[:, [36, 39]], landmarks[:, [42, 45]] = (24, 26), (40, 26)

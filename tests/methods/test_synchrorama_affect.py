@@ -39,11 +39,21 @@ def test_pitch_is_that_of_a_tone(hertz: float) -> None:
     assert np.median(voicing) > 0.9
 
 
-def test_pitch_of_long_sound_is_that_of_its_parts() -> None:
-    sound = np.concatenate([tone(110, 14), tone(180, 14)])
-    found, _ = speech_emotion.pitch(sound)
-    assert len(found) == 1 + len(sound) // 200
-    assert np.allclose(found[:1000], speech_emotion.pitch(sound[: 1010 * 200])[0][:1000])
+def test_pitch_is_told_at_every_step() -> None:
+    sound = np.concatenate([tone(110), tone(180)])
+    found, voicing = speech_emotion.pitch(sound)
+    assert len(found) == len(voicing) == len(speech_emotion.levels(sound)) == 1 + len(sound) // 200
+    assert np.median(found[:70]) == pytest.approx(110, rel=0.03)
+    assert np.median(found[90:]) == pytest.approx(180, rel=0.03)
+
+
+def test_long_sound_is_heard_piece_by_piece(voices: list[tuple[Audio, str]]) -> None:
+    piece = np.tile(next(audio for audio, emotion in voices if emotion == "sad"), 2)[: 3 * SAMPLE_RATE]
+    once = affect_of(piece, None)
+    assert np.allclose(affect_of(np.tile(piece, 10), None).speech, once.speech, atol=1e-6)
+    silence = np.zeros(12 * SAMPLE_RATE, np.float32)
+    between = affect_of(np.concatenate([silence, piece, silence]), None)
+    assert np.allclose(between.speech, once.speech, atol=1e-6)
 
 
 def test_noise_has_less_voice_than_a_tone() -> None:
@@ -197,6 +207,12 @@ def test_a_classifier_of_something_else_is_refused(tmp_path: Path) -> None:
     name = saved_wav2vec2(tmp_path, ["dog", "cat"])
     with pytest.raises(BadInput, match=r'class "dog".*none of neutral, happy'):
         affect_of(tone(150), None, speech=name)
+
+
+def test_a_cue_that_is_switched_off_is_not_looked_at() -> None:
+    affect = affect_of(tone(150), "Estoy muy feliz", sentiment=None, speech=None)
+    assert not affect.read and not affect.heard
+    assert not affect.sentiment.any() and not affect.speech.any()
 
 
 def test_models_that_are_not_there_are_named_with_the_way_out(tmp_path: Path) -> None:

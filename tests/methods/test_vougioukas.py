@@ -7,6 +7,7 @@ import pytest
 import torch
 from ladder import (
     answers_odd_sounds,
+    averages_over_two_workers,
     grows_with_sound_alone,
     long_request,
     overfitted,
@@ -223,6 +224,12 @@ def test_two_workers_share_one_batch(ready: Training) -> None:
         part = loops.Stage(TINY, share, 4, 3).draw(np.random.default_rng(3))
         for name in ("target", "still", "wave", "noise"):
             assert torch.equal(getattr(part, name), getattr(whole, name)[rank::2])
+
+
+def test_two_workers_average_to_the_gradients_of_one(ready: Training) -> None:
+    once = TINY.model_copy(update={"alone_steps": 1, "steps": 1})
+    averages_over_two_workers(lambda training: loops.train_alone(once, training), ready)
+    averages_over_two_workers(lambda training: loops.fit(once, training), ready)
     with pytest.raises(BadInput, match="batch: 2 is no multiple of the 3 workers"):
         loops.fit(TINY, replace(ready, world=3))
 

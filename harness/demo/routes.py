@@ -1,0 +1,224 @@
+"""The demo over HTTP: an order is begun, filled with a picture and a sound, placed, watched and fetched.
+
+    POST /demo/orders                     -> 201 {"order": NAME}
+    PUT  /demo/orders/NAME/picture        the file itself as the body -> 204
+    PUT  /demo/orders/NAME/sound          the same
+    POST /demo/orders/NAME                {"models": [...], "emotion": ..., "level": ...} -> 202
+    GET  /demo/orders/NAME                how far each clip is
+    GET  /demo/orders/NAME/<n>.mp4        a clip, with HTTP Range
+
+Wrong input is a 4xx with {"detail": one plain sentence}.
+"""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.demo import uploads
+from harness.demo.making import Model
+from harness.demo.orders import Order, Orders
+from harness.types import EMOTIONS, LEVELS, BadInput
+
+ASSETS = Path(__file__).parent / "assets"
+_KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_MOST_CLIPS = 6
+_PER_MINUTE = 20
+_WAITING = 40
+
+Submit = Callable[[str, int], Awaitable[None]]
+"""Has clip `index` of an order made, some time; returns at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the demo offers: a run's models, example faces and voices, and what a visitor must know."""
+
+    models: Sequence[Model]
+    examples: Path
+    example_count: int
+    note: str
+
+
+class Asked(BaseModel):
+    """The body that places an order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: tuple[str, ...] = Field(min_length=1, max_length=_MOST_CLIPS)
+    emotion: str | None = None
+    level: str | None = None
+    text: str | None = Field(None, max_length=500)
+
+
+def demo_router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
+    """Return the demo's routes."""
+    router = APIRouter(prefix="/demo", tags=["demo"])
+    known = {model.name: model for model in offer.models}
+    visits = _Visits()
+
+    @router.get("", include_in_schema=False)
+    def page() -> FileResponse:
+        return _asset("page.html")
+
+    @router.get("/assets/{name}", include_in_schema=False)
+    def asset(name: str) -> FileResponse:
+        return _asset(name)
+
+    @router.get("/offer")
+    def offered() -> dict[str, Any]:
+        shown = [
+            {"name": m.name, "label": m.label, "emotions": m.emotions, "paper": m.paper} for m in offer.models
+        ]
+        limits = {"seconds": uploads.MOST_SECONDS, "clips": _MOST_CLIPS}
+        return {
+            "models": shown,
+            "levels": LEVELS,
+            "examples": offer.example_count,
+            "note": offer.note,
+            **limits,
+        }
+
+    @router.get("/examples/{name}")
+    def example(name: str) -> FileResponse:
+        names = {f"{n}.{kind}" for n in range(offer.example_count) for kind in ("png", "wav")}
+        if name not in names:
+            raise HTTPException(404, "no such example")
+        return FileResponse(offer.examples / name)
+
+    @router.post("/orders", status_code=201)
+    def begin(request: Request) -> dict[str, str]:
+        orders.sweep()
+        if not visits.allow(request.client.host if request.client else ""):
+            raise HTTPException(429, "too many orders in a minute; wait a little")
+        return {"order": orders.begin()}
+
+    @router.put("/orders/{order}/picture", status_code=204)
+    async def picture(order: str, request: Request) -> Response:
+        content = await _body(request, uploads.PICTURE_BYTES)
+        await _kept(uploads.keep_picture, content, _open(orders, order) / "picture.png")
+        return Response(status_code=204)
+
+    @router.put("/orders/{order}/sound", status_code=204)
+    async def sound(order: str, request: Request) -> Response:
+        content = await _body(request, uploads.SOUND_BYTES)
+        await _kept(uploads.keep_sound, content, _open(orders, order) / "sound.wav")
+        return Response(status_code=204)
+
+    @router.post("/orders/{order}", status_code=202)
+    async def place(order: str, asked: Asked) -> dict[str, Any]:
+        folder = _open(orders, order)
+        _check(asked, known, folder)
+        if orders.waiting() >= _WAITING:
+            raise HTTPException(429, "many clips are waiting; try again in a minute")
+        shown = "neutral"
+        orders.place(order, Order(asked.models, asked.emotion, asked.level, asked.text, shown))
+        for index in range(len(asked.models)):
+            await submit(order, index)
+        return {"order": order, "clips": len(asked.models)}
+
+    @router.get("/orders/{order}")
+    def progress(order: str) -> dict[str, Any]:
+        placed = _found(orders, order)
+        clips = [asdict(orders.progress(order, i)) for i in range(len(placed.models))]
+        return {"clips": [{"model": m, **c} for m, c in zip(placed.models, clips, strict=True)]}
+
+    @router.get("/orders/{order}/{index}.mp4")
+    def clip(order: str, index: int) -> FileResponse:
+        placed = _found(orders, order)
+        path = orders.folder(order) / f"{index}.mp4"
+        if not 0 <= index < len(placed.models) or not path.exists():
+            raise HTTPException(404, "no such clip, or it is not made yet")
+        return FileResponse(
+            path, media_type="video/mp4", filename=f"clip-{index}.mp4", content_disposition_type="inline"
+        )
+
+    return router
+
+
+class _Visits:
+    """At most `_PER_MINUTE` orders a minute and address."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = defaultdict(deque)
+
+    def allow(self, address: str) -> bool:
+        """Count one more order; return whether it may be made."""
+        now = time.monotonic()
+        for known in [a for a, times in self._times.items() if times[-1] < now - 60]:
+            del self._times[known]
+        recent = self._times[address]
+        while recent and recent[0] < now - 60:
+            recent.popleft()
+        if len(recent) < _PER_MINUTE:
+            recent.append(now)
+            return True
+        return False
+
+
+def _asset(name: str) -> FileResponse:
+    if name not in _KINDS:
+        raise HTTPException(404, "no such file")
+    return FileResponse(ASSETS / name, media_type=_KINDS[name])
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Return a body; 413 by its stated length, before a byte is read, or as soon as it is longer."""
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > most:
+        raise HTTPException(413, f"larger than {most // 1_000_000} MB; send a smaller file")
+    try:
+        return await uploads.received(request.stream(), most)
+    except BadInput as error:
+        raise HTTPException(413, str(error)) from error
+
+
+async def _kept(keep: Callable[[bytes, Path], None], content: bytes, path: Path) -> None:
+    try:
+        await run_in_threadpool(keep, content, path)
+    except BadInput as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def _open(orders: Orders, name: str) -> Path:
+    """Return the folder of an order that is begun and not yet placed."""
+    try:
+        folder = orders.folder(name)
+    except KeyError:
+        folder = None
+    if folder is None or not folder.is_dir():
+        raise HTTPException(404, "no such order; begin one")
+    if (folder / "order.json").exists():
+        raise HTTPException(409, "this order is placed already; begin another")
+    return folder
+
+
+def _found(orders: Orders, name: str) -> Order:
+    try:
+        return orders.read(name)
+    except KeyError as error:
+        raise HTTPException(404, "no such order") from error
+
+
+def _check(asked: Asked, known: dict[str, Model], folder: Path) -> None:
+    """Refuse an order that no model could answer."""
+    for name, what in (("picture.png", "picture"), ("sound.wav", "recording")):
+        if not (folder / name).exists():
+            raise HTTPException(400, f"this order has no {what} yet")
+    if strange := [name for name in asked.models if name not in known]:
+        raise HTTPException(400, f"no model {strange[0]!r} here")
+    if asked.emotion is not None and asked.emotion not in EMOTIONS:
+        raise HTTPException(400, f"emotion: one of {', '.join(EMOTIONS)}")
+    if asked.level is not None and asked.level not in LEVELS:
+        raise HTTPException(400, f"level: one of {', '.join(LEVELS)}")
+    for name in asked.models:
+        taught = known[name].emotions
+        if taught and asked.emotion not in taught:
+            raise HTTPException(400, f"{known[name].label} can show {', '.join(taught)}")

@@ -1,0 +1,74 @@
+"""Serve a run: `python -m harness.serve RUN_DIR [--study study.yaml] [--port 8000]`.
+
+Without --study, the run's leaderboard and clips at `/`. With it, the study at `/study`; the leaderboard names
+the methods, so it is then at a secret address that is printed here. On 127.0.0.1 unless --host says
+otherwise; SIGINT or SIGTERM ends it. Exit codes: 0 stopped when asked to; 2 bad input, nothing was served.
+"""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.types import BadInput
+
+if TYPE_CHECKING:
+    from harness.study.app import StudyPart
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m harness.serve", description=__doc__)
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="folder that a sweep wrote")
+    parser.add_argument("--study", type=Path, help="a YAML file, such as sweeps/study.yaml")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--database", help="votes' database (sqlite:///RUN_DIR/study/votes.sqlite)")
+    options = parser.parse_args(arguments)
+    try:
+        return _serve(options)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from harness.study import config
+    from harness.study.board import board_policy
+
+    board_policy(options.run_dir)  # what cannot be served is said before Ray starts, which is slow
+    study = None if options.study is None else config.load(options.study)
+    from harness.serving import Place, Stop, check_free, ray_here, run_site
+    from harness.study.app import begun
+
+    place = Place(options.host, options.port, 1 if study is None else study.replicas)
+    check_free(place)
+    part = None if study is None else begun(options.run_dir, study, options.database)
+    stop = Stop()
+    stop.install()
+    with ray_here(stop):
+        if not stop.came:
+            run_site(options.run_dir, part, place)
+            _announce(options, part, f"http://{options.host}:{options.port}")
+        stop.wait()
+    return 0
+
+
+def _announce(options: argparse.Namespace, part: "StudyPart | None", site: str) -> None:
+    if part is None:
+        print(f"leaderboard: {site}/", flush=True)
+        return
+    if part.config.invites:
+        links = options.run_dir / "study" / "invites.csv"
+        with links.open("w", newline="", encoding="utf-8") as out:
+            rows = csv.writer(out)
+            rows.writerow(["link"])
+            rows.writerows([f"{site}/study?invite={code}"] for code in part.invitations())
+        print(f"invitations: {links}", flush=True)
+    print(f"leaderboard (names the methods: not for participants): {site}{part.board}", flush=True)
+    print(f"study: {site}/study", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
