@@ -17,6 +17,9 @@ from harness.weights import Weights
 if TYPE_CHECKING:
     import torch
 
+AT_GENERATION: dict[str, Any] = {"at": "generation"}
+"""`json_schema_extra` of a config key that training never looks at: rows that differ in it share a model."""
+
 Backbone = Literal["embedded", "reference"]
 LSEProtocol = Literal["decoded", "wav2lip-lrs", "wav2lip-real", "latentsync"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog, config
-from harness.contracts import Method, Training, TrainingData, keep_model
+from harness.contracts import AT_GENERATION, Method, Training, TrainingData, keep_model
 from harness.store import Store, code_version, write_whole
 from harness.weights import Weights
 
@@ -107,9 +107,11 @@ class FitSpec:
         return kind(config.validated(kind.Config, self.config, self.method))
 
     def model_path(self) -> Path:
-        """Return where the trained model is or will be."""
-        full = catalog.method(self.method).Config.model_validate(dict(self.config)).model_dump(mode="json")
-        return self.store.path("models", [self._origin(), full, self.artefact_ids()])
+        """Return where the trained model is or will be: what only generation looks at makes no other."""
+        kind = catalog.method(self.method).Config
+        later = {name for name, key in kind.model_fields.items() if key.json_schema_extra == AT_GENERATION}
+        trained = kind.model_validate(dict(self.config)).model_dump(mode="json", exclude=later)
+        return self.store.path("models", [self._origin(), trained, self.artefact_ids()])
 
     def stage_path(self, stage: str) -> Path:
         """Return where a stage's artefact is or will be."""

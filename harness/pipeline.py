@@ -25,7 +25,7 @@ from harness.store import Store
 from harness.trials import TrialPlan, TrialResult
 from harness.types import BadInput
 from harness.weights import Weights
-from harness.work import Entrant, Generate, Price, Train, generation_speed
+from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,13 @@ class Run:
             if outcome.crash is not None:
                 what = f"{entrant.title} {entrant.trial} {ask.sample.id}: generating"
                 self.record.failure(what, outcome.reason or "", outcome.crash)
+        tables.write_notes(self.out, [note for item in items for note in self._notes(*item)])
         return failed
+
+    def _notes(self, entrant: Entrant, ask: Ask) -> list[dict[str, object]]:
+        notes = generation_notes(entrant.folder(self.out, "work"), ask.sample.id)
+        who = {"run": self.sweep.name, "method": entrant.title, "trial": entrant.trial, "clip": ask.sample.id}
+        return [{**who, "note": name, "value": value} for name, value in notes.items()]
 
     def _measure(self, pool: Executor, asked: Sequence[Ask], failed: dict[tuple[str, str, str], str]) -> None:
         rows = [self._row(entrant, asked, failed) for entrant in self.entrants]

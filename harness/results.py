@@ -3,6 +3,7 @@
 results.csv  one row per (method, trial, metric): RESULT_COLUMNS
 per_clip.csv one row per (method, trial, clip, metric): CLIP_COLUMNS; `value` is empty where `reason` says why
 clips.csv    one row per test clip: its labels
+notes.csv    one row per (method, trial, clip, note): what methods tell of their own clips, where one does
 curves.csv   one row per (method, trial, stage, step, loss)
 run.json     everything that a number depends on, and the times
 Every view is made from these files alone.
@@ -45,6 +46,7 @@ SAMPLE_COLUMNS = (
     "reference_frames",
 )
 SCENE_COLUMNS = ("clip", "scene")
+NOTE_COLUMNS = ("run", "method", "trial", "clip", "note", "value")
 CURVE_COLUMNS = ("run", "method", "trial", "stage", "step", "loss", "value")
 
 NO_TRIAL = "-"

@@ -67,6 +67,12 @@ def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]
     results.write_rows(out / "curves.csv", results.CURVE_COLUMNS, record.curves)
 
 
+def write_notes(out: Path, notes: Sequence[Mapping[str, Any]]) -> None:
+    """Write notes.csv, rows of NOTE_COLUMNS, where there is one."""
+    if notes:
+        results.write_rows(out / "notes.csv", results.NOTE_COLUMNS, notes)
+
+
 def _score_row(card: Any, score: Score) -> dict[str, Any]:
     return {
         "metric": card.name,

@@ -126,7 +126,7 @@ class Clip:
 
     `audio` is None where a file has no sound track. `path` is the file that it was decoded from, for
     protocols that decode it themselves. `shared` says that several methods are compared with this clip, so
-    what is computed from it is worth keeping.
+    what is computed from it is worth keeping. `notes` are numbers that a method tells of its own clip.
     """
 
     frames: Frames
@@ -134,6 +134,7 @@ class Clip:
     fps: float = FPS
     path: Path | None = None
     shared: bool = False
+    notes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

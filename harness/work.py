@@ -129,7 +129,7 @@ class Generate:
 
         return one
 
-    def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, float]:
+    def _one(self, method: Method, entrant: Entrant, ask: Ask) -> dict[str, Any]:
         card = method.card
         asked, _ = request(ask, card)
         if asked.audio is None and "audio" in card.conditions:
@@ -144,7 +144,7 @@ class Generate:
             pictures = at_full_size(source, prepare.load(ask.reference), clip.frames, order)
             full = entrant.folder(self.run, "full") / f"{ask.sample.id}.mp4"
             write_whole(full, lambda private: media.encode(private, pictures, clip.audio))
-        return {"seconds": seconds, "frames": len(clip.frames)}
+        return {"seconds": seconds, "frames": len(clip.frames), "notes": dict(clip.notes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,13 @@ def generation_speed(folder: Path, clip: str) -> float | None:
         return None
     made = json.loads(record.read_text())
     return float(made["frames"] / made["seconds"])
+
+
+def generation_notes(folder: Path, clip: str) -> dict[str, float]:
+    """Return what the method told of a generated clip (`Clip.notes`); nothing if it was not generated."""
+    record = folder / f"{clip}.generated.json"
+    notes: dict[str, float] = json.loads(record.read_text())["notes"] if record.exists() else {}
+    return notes
 
 
 def _load(entrant: Entrant) -> Method:

@@ -27,23 +27,28 @@ Trained = TypeVar("Trained", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class SyncTask:
-    """A sync expert's training: `clips` picks a batch, `windows` of each, one another's negatives."""
+    """A sync expert's training: `clips` picks a batch, `windows` of each, one another's negatives.
+
+    upright: whether it sees pictures as `Draw.upright` says.
+    """
 
     clips: int
     windows: int
     steps: int
     rate: float
     augment: float
+    upright: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EmotionTask:
-    """An emotion discriminator's training: `batch` windows a step."""
+    """An emotion discriminator's training: `batch` windows a step; upright as `SyncTask`."""
 
     batch: int
     steps: int
     rate: float
     augment: float
+    upright: bool = False
 
 
 def train_sync_expert(
@@ -51,7 +56,7 @@ def train_sync_expert(
 ) -> SyncExpert:
     """Train `expert` on real windows of (size, size) clips in `emotions`, and return it."""
     count = shared_batch(task.clips, "sync_clips", training)
-    draw = Draw(count, FRAMES, task.windows, task.augment, references=False)
+    draw = Draw(count, FRAMES, task.windows, task.augment, references=False, upright=task.upright)
     sampler = WindowSampler(training.data, emotions, size, draw)
     expert = expert.to(training.device)
     wrapped = training.wrap(expert)
@@ -72,7 +77,7 @@ def train_emotion_critic(
 ) -> EmotionCritic:
     """Train `critic` on real windows by cross-entropy, and return it."""
     count = shared_batch(task.batch, "critic_batch", training)
-    draw = Draw(count, FRAMES, augment=task.augment, references=False)
+    draw = Draw(count, FRAMES, augment=task.augment, references=False, upright=task.upright)
     sampler = WindowSampler(training.data, emotions, size, draw)
     critic = critic.to(training.device)
     wrapped = training.wrap(critic)

@@ -126,8 +126,8 @@ class WindowSampler:
         known = {int(i): frames_and_sound(data.clips[i]) for i in np.flatnonzero(chosen)}
         starts = {i: frames - draw.length + 1 for i, (frames, sound) in known.items() if sound}
         kept = [i for i, count in starts.items() if count >= draw.per_clip]
-        companions = _companions(data, kept, draw.source)
-        kept = [i for i in kept if i in companions]
+        others = companions(data, kept, draw.source)
+        kept = [i for i in kept if i in others]
         if not kept:
             source = "" if draw.source in (None, OWN) else f", of a speaker with a clip in {draw.source}"
             raise BadInput(
@@ -138,7 +138,7 @@ class WindowSampler:
         self.paths = [data.clips[i] for i in kept]
         self._starts = [starts[i] for i in kept]
         self._emotions = [emotions.index(str(data.emotions[i])) if emotions else 0 for i in kept]
-        self._companions = [[data.clips[k] for k in companions[i]] for i in kept]
+        self._companions = [[data.clips[k] for k in others[i]] for i in kept]
 
     def draw(self, rng: np.random.Generator, rank: int = 0, world: int = 1) -> Windows:
         """Return this worker's share of a global batch: picks rank::world, a clip's windows together.
@@ -243,7 +243,7 @@ def _channels_first(frames: Frames) -> Tensor:
     return torch.from_numpy(frames).permute(0, 3, 1, 2)
 
 
-def _companions(data: TrainingData, kept: Sequence[int], source: str | None) -> dict[int, list[int]]:
+def companions(data: TrainingData, kept: Sequence[int], source: str | None) -> dict[int, list[int]]:
     """Return, for each clip of `kept`, the clips that its references are taken from.
 
     Without a source: of `kept`, the speaker's other clips, the neutral ones if there are any, else the clip
