@@ -96,7 +96,7 @@ def study_router(desk: Desk) -> APIRouter:
         """Answer what is shown; confirmed only when it is stored for good."""
         return desk.answer(key, body)
 
-    @router.get("/media/{name}", response_class=FilePart)
+    @router.get("/media/{name}", response_class=Response)
     async def media(
         name: str,
         key: Annotated[str, Depends(visitor)],
