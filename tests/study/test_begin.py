@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -194,7 +195,7 @@ def postgresql(tmp_path: Path) -> Iterator[str]:
                 subprocess.run(["sleep", "0.2"], check=True)
             yield f"postgresql://study@127.0.0.1:{port}/postgres"
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # at once, whoever is connected
             server.wait()
     finally:
         shutil.rmtree(home, ignore_errors=True)

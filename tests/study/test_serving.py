@@ -147,7 +147,7 @@ def test_a_thousand_open_connections_and_wild_bytes_stop_nobody(run: tuple[Path,
             with socket.create_connection(("127.0.0.1", server.port), timeout=30) as sock:
                 sock.sendall(sent)
                 answer = sock.recv(4096)
-                assert not answer or answer.split(b" ")[1][:1] == b"4", (sent[:40], answer[:100])
+                assert not answer or answer.split(b" ")[1][:1] in b"34", (sent[:40], answer[:100])
         with urllib.request.urlopen(f"{server.address}/healthz", timeout=30) as response:
             assert response.read() == b"ok\n"
         for sock in held:
