@@ -2,7 +2,7 @@
 
 A participant's whole plan is drawn at once, when they consent:
 1. every pair of trials gets its equal share of the judgements, what is left over goes to the least judged;
-2. each goes to the sample on which that pair was judged least, no sample sooner again than need be;
+2. each goes to the sample on which that pair was judged least, then to what this participant saw least;
 3. the side that each trial stood on less often;
 4. the order is the row of a Williams design that was used least.
 Ties are broken by a generator seeded by the study and the participant's number. What was answered counts, and
@@ -167,7 +167,7 @@ class _Drawing:
         return _expecting(item, "left" if left_is_better else "right")
 
     def _any(self, cells: Sequence[Cell]) -> Shown:
-        cell = cells[self._rng.integers(len(cells))]
+        cell = cells[int(self._rng.integers(len(cells)))]
         straight: Shown = (cell.sample, cell.first, cell.second)
         return straight if self._rng.integers(2) else _turned(cell)
 

@@ -7,6 +7,7 @@ when it dies. `answer` returns only after the answers are durable.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, func, insert, or_, select, update
@@ -18,7 +19,8 @@ from harness.study.database import writing
 from harness.study.items import Refused, Sight, Submission
 from harness.study.material import ClipFile, Material
 from harness.study.models import AssignmentRow, ParticipantRow, VoteRow, table
-from harness.study.tokens import Part, Signer, completion_code, stored
+from harness.study.together import Together
+from harness.study.tokens import Part, Signer, Ticket, completion_code, stored
 from harness.study.votes import Trial, assignment_of
 
 _P, _A, _V = table(ParticipantRow), table(AssignmentRow), table(VoteRow)
@@ -26,6 +28,7 @@ _JUDGED = ("pair", "single", "abx")
 _SEEN_EVERY = 60.0
 _KEPT_CLIPS = 20_000
 
+NOT_SHOWN = "This answer is not to anything that was shown to you."
 FULL = "This study has all the participants it needs. Thank you for your interest."
 
 
@@ -39,6 +42,10 @@ class Desk:
     material: Material
     now: Callable[[], float] = time.time
     _clips: dict[tuple[str, str], ClipFile] = field(default_factory=dict)
+    _together: Together = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._together = Together(self.engine)
 
     def state(self, key: str) -> dict[str, Any]:
         """Return what the holder of a key is to see now: welcome, an item, or the end."""
@@ -65,27 +72,31 @@ class Desk:
             assert person is not None
             return self._next(connection, person["id"], person["code"], key)
 
-    def answer(self, key: str, submission: Submission) -> dict[str, Any]:
+    async def answer(self, key: str, submission: Submission) -> dict[str, Any]:
         """Store the answers to what a ticket says was shown, and return what comes next.
 
         The same answers again are confirmed again; other answers to the same are refused.
         """
         ticket = self.signer.ticket_of(key, submission.ticket)
         if ticket is None:
-            raise Refused(403, "This answer is not to anything that was shown to you.")
-        with writing(self.engine) as connection:
-            row = connection.execute(_assigned(key, ticket.assignment).with_for_update()).mappings().first()
-            if row is None:
-                raise Refused(403, "This answer is not to anything that was shown to you.")
-            sight = Sight(assignment_of(dict(row)), self.study, self.material)
-            if sight.assignment.answered is None:
-                sight.check(submission, ticket.shown, self.now())
-                self._store(connection, sight, submission, ticket.shown)
-            elif _answers(connection, sight.assignment.id) != _given(submission):
-                raise Refused(409, "You have answered this already. Please reload the page.")
-            following = self._next(connection, row["participant_id"], row["code"], key)
-            if following["state"] == "done":
-                _finish(connection, row["participant_id"], self.now())
+            raise Refused(403, NOT_SHOWN)
+        return await self._together.run(partial(self._answer, key, ticket, submission))
+
+    def _answer(
+        self, key: str, ticket: Ticket, submission: Submission, connection: Connection
+    ) -> dict[str, Any]:
+        row = connection.execute(_assigned(key, ticket.assignment).with_for_update()).mappings().first()
+        if row is None:
+            raise Refused(403, NOT_SHOWN)
+        sight = Sight(assignment_of(dict(row)), self.study, self.material)
+        if sight.assignment.answered is None:
+            sight.check(submission, ticket.shown, self.now())
+            self._store(connection, sight, submission, ticket.shown)
+        elif _answers(connection, sight.assignment.id) != _given(submission):
+            raise Refused(409, "You have answered this already. Please reload the page.")
+        following = self._next(connection, row["participant_id"], row["code"], key)
+        if following["state"] == "done":
+            _finish(connection, row["participant_id"], self.now())
         return {"confirmed": sight.assignment.place, "next": following}
 
     def clip(self, key: str, token: str) -> ClipFile:

@@ -87,7 +87,7 @@ class Sight:
         return ("left", "right") if a.hidden is None else ("left", "right", "hidden")
 
     @property
-    def questions(self) -> list[Question]:
+    def questions(self) -> Sequence[Question]:
         """What is asked: a check that says its own answer asks for nothing else."""
         a = self.assignment
         if a.kind != "attention" or a.expected is None:

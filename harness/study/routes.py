@@ -94,9 +94,9 @@ def study_router(desk: Desk) -> APIRouter:
     @router.post("/answer")
     async def answer(body: Submission, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
         """Answer what is shown; confirmed only when it is stored for good."""
-        return desk.answer(key, body)
+        return await desk.answer(key, body)
 
-    @router.get("/media/{name}", response_class=FilePart)
+    @router.get("/media/{name}", response_class=Response)
     async def media(
         name: str,
         key: Annotated[str, Depends(visitor)],

@@ -137,11 +137,16 @@ async def enter(http: Http, person: Somebody, outcome: Outcome) -> None:
 
 
 async def load(
-    address: str, people: list[Somebody], connections: int, rate: float | None = None, seconds: float = 1e9
+    address: str,
+    people: list[Somebody],
+    connections: int,
+    rate: float | None = None,
+    seconds: float = 1e9,
+    outcome: Outcome | None = None,
 ) -> Outcome:
     """Let people answer until they are done or time is over; `rate` votes a second at most."""
     parts = urlsplit(address)
-    outcome = Outcome()
+    outcome = Outcome() if outcome is None else outcome
     https = [Http(parts.hostname or "", parts.port or 80) for _ in range(connections)]
     for begin in range(0, len(people), connections):
         group = people[begin : begin + connections]

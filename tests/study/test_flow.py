@@ -192,6 +192,7 @@ def test_no_byte_that_a_participant_gets_names_a_method_a_sample_or_a_path(
         "/leaderboard.html",
     ):
         person.received.append(person.client.get(path))
+        assert person.received[-1].status_code < 500
     forbidden = [*NAMES, *SAMPLES, str(run_dir), "t03", "made_up", "leaderboard"]
     assert len(person.received) > 20
     for response in person.received:
