@@ -26,6 +26,6 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m harness.bench metrics
 
-# The last run's pages at http://127.0.0.1:8000/leaderboard.html
+# The last run's leaderboard at http://127.0.0.1:8000/, and a demo of its models at /demo
 serve: setup
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory reports/runs/loss_weights 8000
+	$(BIN)/python -m harness.serve reports/runs/loss_weights
