@@ -24,7 +24,7 @@ from methods.synchrorama import config as settings
 from methods.synchrorama import training as loops
 from methods.synchrorama.autoencoder import Autoencoder, train_autoencoder
 from methods.synchrorama.judges import make_critic, make_expert, train_landmarks
-from methods.synchrorama.latents import encode_clips
+from methods.synchrorama.latents import encode_clips, round_trip
 from methods.synchrorama.model import Model
 from methods.synchrorama.mood import ClipEmotion, train_fusion
 from methods.synchrorama.motion_training import train_a2m
@@ -82,6 +82,8 @@ class Synchrorama:
         made = trainers[stage]()
         if stage == "vae":
             encode_clips(cast(Autoencoder, made), training, out)
+            if (psnr := round_trip(cast(Autoencoder, made), training)) is not None:
+                training.report(config.vae_steps, {"round_trip": psnr})
         write_model(out, made, {"stage": stage, **self.stage_config(stage)})
 
     def fit(self, training: Training) -> None:
@@ -91,7 +93,7 @@ class Synchrorama:
         model.denoiser.load_state_dict(denoiser.state_dict())
         for stage, part in (("vae", model.autoencoder), ("emotion", model.fusion), ("a2m", model.motion)):
             stored(training, stage, part)
-        self._model = cast(Model, model.to(training.device).eval())
+        self._model = model.to(training.device).eval()
 
     def save(self, folder: Path) -> None:
         """Write model.safetensors and config.json."""

@@ -27,6 +27,7 @@ FULL: dict[str, Any] = {
     "cross": 768,
     "heads": 8,
     "reference": "network",
+    "residual": False,
     "guide_channels": 320,
     "audio_tokens": 4,
     "a2m_width": 512,
@@ -86,6 +87,7 @@ class Config(BaseModel):
     cross: int = Field(64, ge=8)
     heads: int = Field(4, ge=1)
     reference: Literal["concat", "network"] = "concat"
+    residual: bool = True  # what is denoised is the difference from the reference; see `Denoiser`
     guide_channels: int = Field(16, ge=1)
     audio_tokens: int = Field(4, ge=1)
     motion_frames: int = Field(2, ge=1)  # latents of the previous chunk; Hallo 2
@@ -175,7 +177,17 @@ _EMOTION = ("text_sentiment", "speech_emotion", "valence_arousal", "label", "sen
 _A2M = (*_DATA, *_EMOTION, "a2m_width", "a2m_length", "cross")
 _DENOISER = (
     *(*_VAE, *_EMOTION, "scene_text", "text_encoder", "a2m"),
-    *("channels", "layers", "norm", "cross", "heads", "reference", "guide_channels", "audio_tokens"),
+    *(
+        "channels",
+        "layers",
+        "norm",
+        "cross",
+        "heads",
+        "reference",
+        "residual",
+        "guide_channels",
+        "audio_tokens",
+    ),
 )
 _NOISE = ("min_snr", "drop", "ema", "pretrained")
 GENERATOR_KEYS = (*_DENOISER, "a2m_width", "a2m_length", "motion_frames", "frames")

@@ -27,7 +27,14 @@ _SOUND_WIDTH = 8
 
 
 class Denoiser(nn.Module):
-    """See the module. `timed`: with attention over time; else every frame is by itself."""
+    """See the module. `timed`: with attention over time; else every frame is by itself.
+
+    With `residual` it denoises what a frame's latents differ by from the reference's, in units of `spread`
+    (4,): upright faces of one speaker differ little, so what stays, stays, and a short training is spent on
+    what moves (residual diffusion, as Yue et al. 2023, ResShift). Else it denoises latents.
+    """
+
+    spread: Tensor
 
     def __init__(self, config: Config, timed: bool) -> None:
         super().__init__()
@@ -38,6 +45,8 @@ class Denoiser(nn.Module):
         self.mood = nn.Linear(config.cross, config.channels[0] * 4)
         self.bank = None if stacked else ReferenceBank(make_unet(config, CHANNELS), config.cross)
         self.clock = Clock()
+        self.residual = config.residual
+        self.register_buffer("spread", torch.ones(CHANNELS))
         if timed:
             self.add_time(config)
         if self.bank is not None:
@@ -47,9 +56,19 @@ class Denoiser(nn.Module):
         """Add attention over time, which at first changes nothing."""
         self.clock = add_time(self.unet, config.heads, config.norm)
 
+    def inside(self, latents: Tensor, reference: Tensor) -> Tensor:
+        """Return what is denoised of latents (B, F, 4, s, s) of a reference (B, 4, s, s)."""
+        if not self.residual:
+            return latents
+        return (latents - reference[:, None]) / self.spread[:, None, None]
+
+    def outside(self, denoised: Tensor, reference: Tensor) -> Tensor:
+        """Return the latents again: the inverse of `inside`."""
+        return denoised * self.spread[:, None, None] + reference[:, None] if self.residual else denoised
+
     def forward(self, noisy: Tensor, level: Tensor, conditions: Conditions) -> Tensor:
         """Return v, or the flow's direction, of noisy latents (B, F, 4, s, s) at levels (B, F)."""
-        batch, frames = noisy.shape[:2]
+        frames = noisy.shape[1]
         self.clock.frames = frames
         maps = [noisy.flatten(0, 1), self.guider(conditions.guides.flatten(0, 1))]
         if self.bank is None:
@@ -63,7 +82,7 @@ class Denoiser(nn.Module):
             class_labels=self.mood(conditions.emotion).repeat_interleave(frames, 0),
             return_dict=False,
         )
-        return cast(Tensor, said[0]).unflatten(0, (batch, frames))
+        return cast(Tensor, said[0]).view(noisy.shape)
 
 
 class Context(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor
 from methods.synchrorama.autoencoder import CHANNELS
 from methods.synchrorama.conditions import Conditions
 from methods.synchrorama.config import Config
+from methods.synchrorama.denoiser import Denoiser
 from methods.synchrorama.noise import sampler
 
 
@@ -73,23 +74,25 @@ class Chunk:
 
 
 class ChunkMaker:
-    """Makes the latents of chunks in order; `seed` is the request's."""
+    """Makes the latents of chunks in order, of one reference (4, s, s); `seed` is the request's."""
 
-    def __init__(self, config: Config, denoiser: Said, seed: int) -> None:
+    def __init__(self, config: Config, denoiser: Denoiser, reference: Tensor, seed: int) -> None:
         self.config, self.denoiser, self.seed = config, denoiser, seed
+        self.reference = reference[None]
         self.guidance = Guidance.of(config)
 
     def latents(self, chunk: Chunk, motion: Tensor) -> Tensor:
         """Return (F, 4, s, s) that follow the motion frames (M, 4, s, s)."""
         steps = sampler(self.config)
         latents = self._noise(chunk.first, chunk.frames).to(motion.device)
+        motion = self.denoiser.inside(motion[None], self.reference)[0]
         for level in steps.timesteps:
             levels = torch.zeros(1, len(motion) + chunk.frames, device=motion.device)
             levels[:, len(motion) :] = level
             seen = torch.cat([motion, latents])[None]
             said = guided(self.denoiser, seen, levels, chunk.conditions, self.guidance)
             latents = steps.step(said[0, len(motion) :].float(), level, latents, return_dict=False)[0]
-        return latents
+        return self.denoiser.outside(latents[None], self.reference)[0]
 
     def _noise(self, first: int, frames: int) -> Tensor:
         shape, shared = (CHANNELS, self.config.latent_size, self.config.latent_size), self.config.shared_noise

@@ -51,7 +51,7 @@ class LandmarkNet(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the landmarks."""
         found = cast(Tensor, self.points(self.convs(pictures - 0.5).flatten(1)))
-        return (found * 0.1 + 0.5).unflatten(1, (68, 2))
+        return (found * 0.1 + 0.5).view(-1, 68, 2)
 
 
 def train_landmarks(config: Config, training: Training) -> LandmarkNet:
@@ -112,7 +112,8 @@ class Judges:
             return {}
         part = slice(first, first + FRAMES)
         decode = cast(Autoencoder, self.autoencoder).decode
-        frames = ((decode(latents[:, part].flatten(0, 1)) + 1) / 2).unflatten(0, (len(latents), FRAMES))
+        pictures = (decode(latents[:, part].flatten(0, 1)) + 1) / 2
+        frames = pictures.view(len(latents), FRAMES, *pictures.shape[1:])
         found = {}
         if self.expert is not None:
             found["sync"] = sync_loss(cast(SyncExpert, self.expert), frames, scene.speech[:, first])
@@ -133,7 +134,9 @@ def unit_distances(landmarks: Tensor) -> Tensor:
     """Return (N, pairs) distances that action units change, in distances of the eyes' outer corners."""
     one, other = (landmarks[:, [pair[side] for pair in _PAIRS]] for side in (0, 1))
     eyes = (landmarks[:, _OUTER[1]] - landmarks[:, _OUTER[0]]).norm(dim=1, keepdim=True)
-    return (one - other).square().sum(2).add(1e-8).sqrt() / eyes.clamp(min=1e-3)
+    away: Tensor = (one - other).square().sum(2).add(1e-8).sqrt()
+    relative: Tensor = away / eyes.clamp(min=1e-3)
+    return relative
 
 
 def make_expert(config: Config) -> SyncExpert:

@@ -52,7 +52,9 @@ def encode_clips(autoencoder: Autoencoder, training: Training, out: Path) -> Non
         clip = load(path)
         eyes = eye_centres(clip.landmarks)
         pictures = as_signed(upright(clip.frames, eyes))
-        chunks = [autoencoder.encode(part.to(training.device)).cpu() for part in pictures.split(_CHUNK)]
+        chunks = [
+            autoencoder.encode(part.to(training.device)).cpu() for part in torch.split(pictures, _CHUNK)
+        ]
         found[f"{number}.latents"] = torch.cat(chunks)
         moved = upright_landmarks(clip.landmarks, eyes, training.data.size)
         found[f"{number}.landmarks"] = torch.from_numpy(moved)
@@ -66,13 +68,31 @@ def encode_clips(autoencoder: Autoencoder, training: Training, out: Path) -> Non
     save_file({**found, **normalised}, out / FILE)
 
 
+@torch.inference_mode()
+def round_trip(autoencoder: Autoencoder, training: Training) -> float | None:
+    """Return the PSNR in dB of the validation clips' upright frames after encoding and decoding.
+
+    Every tenth frame is looked at; the mean over frames. None where there is no validation clip.
+    """
+    found: list[Tensor] = []
+    for path, split in zip(training.data.clips, training.data.splits, strict=True):
+        if split == "val":
+            clip = load(path)
+            frames = upright(clip.frames[::10], eye_centres(clip.landmarks[::10]))
+            pictures = as_signed(frames).to(training.device)
+            away = autoencoder.decode(autoencoder.encode(pictures)).clamp(-1, 1) - pictures
+            found.append(-10 * torch.log10(away.square().mean((1, 2, 3)) / 4))
+    return float(torch.cat(found).mean()) if found else None
+
+
 class LatentClips(Mapping[int, LatentClip]):
     """The clips that `encode_clips` left in a folder, by number in the training data; read when asked."""
 
     def __init__(self, folder: Path) -> None:
         # Mapped, not read: memory holds what is looked at, and the system's cache serves every worker.
         self._file: Any = safe_open(folder / FILE, "pt")
-        self._names = set(self._file.keys())
+        names: Any = self._file.keys
+        self._names = set(names())
 
     def __getitem__(self, number: int) -> LatentClip:
         if f"{number}.latents" not in self._names:

@@ -70,7 +70,7 @@ class Model(nn.Module):
         clip = _Given(reference, emotion, calm, text.to(device), read.to(device))
         heard, places = tee(self._heard(request, audio, emotion))
         chunks = self._chunks(request, clip, _Rows(heard))
-        maker = ChunkMaker(config, self.denoiser, request.seed)
+        maker = ChunkMaker(config, self.denoiser, reference, request.seed)
         eyes = _Rows(places)
         first = 0
         for latents in joined(chunks, maker, reference, config.motion_frames, config.overlap):
@@ -115,7 +115,7 @@ class Model(nn.Module):
         head = Reference(*(torch.from_numpy(x).to(device) for x in (pose_of(place), place)))
         waiting = np.zeros((0, 80, 16), np.float32)
         for moved in self.motion.stream(copies, emotion, head, request.seed):
-            landmarks = moved.landmarks[0].cpu().numpy() * size - 0.5
+            landmarks = (moved.landmarks[0] * size - 0.5).cpu().numpy()
             while len(waiting) < len(landmarks):
                 waiting = np.concatenate([waiting, next(mels)])
             yield _Heard(waiting[: len(landmarks)], landmarks, eye_centres(landmarks))

@@ -20,7 +20,7 @@ class ReferenceBank(nn.Module):
         # What only leads to the UNet's own answer is not used, and so is not there.
         unet.conv_norm_out, unet.conv_out = nn.Identity(), nn.Identity()
         self.unet = unet
-        self.context = nn.Parameter(torch.randn(2, cross) * 0.02)  # in place of words, which a still has none of
+        self.context = nn.Parameter(torch.randn(2, cross) * 0.02)  # in place of words
         self.seen: list[Tensor] = []
         self.frames = 1
         for layer in self_attentions(unet):

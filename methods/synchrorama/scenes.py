@@ -31,7 +31,8 @@ class Scene:
 
     latents: (B, F, 4, s, s), clean. motion: (B, M, 4, s, s), clean. conditions: of M + F frames.
     speech: (B, F, 1, 80, 16), the 200 ms from each frame on, for a sync expert.
-    landmarks: (B, F, 68, 2). emotion: (B,) index in `config.emotions`.
+    landmarks: (B, F, 68, 2). emotion: (B,) index in `config.emotions`. reference: (B, 4, s, s), that of the
+    conditions before any was dropped.
     """
 
     latents: Tensor
@@ -40,12 +41,12 @@ class Scene:
     speech: Tensor
     landmarks: Tensor
     emotion: Tensor
+    reference: Tensor
 
     def first(self) -> "Scene":
         """Return the batch's first window alone."""
-        return Scene(
-            *(part.rows(slice(1)) if isinstance(part, Conditions) else part[:1] for part in self._parts())
-        )
+        parts: list[Any] = [p.rows(slice(1)) if isinstance(p, Conditions) else p[:1] for p in self._parts()]
+        return Scene(*parts)
 
     def _parts(self) -> list[Any]:
         return [getattr(self, f.name) for f in fields(self)]
@@ -133,7 +134,8 @@ class Scenes:
             [self.config.emotions.index(str(self.training.data.emotions[p.clip])) for p in picks]
         )
         after = landmarks[:, self.motion :]
-        return Scene(frames, motion, conditions.kept(keep), speech[:, self.motion :, None], after, own)
+        told = conditions.kept(keep)
+        return Scene(frames, motion, told, speech[:, self.motion :, None], after, own, reference)
 
     def _window(self, pick: _Pick) -> tuple[Tensor, ...]:
         clip, other = self.clips[pick.clip], self.clips[pick.other]

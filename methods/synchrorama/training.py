@@ -7,6 +7,7 @@ decoded frames, which need frames in a row. Weights are averaged along the way (
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from harness.contracts import Training
 from methods.nets.adversarial import Player
 from methods.nets.experts import shared_batch, stored
-from methods.nets.loop import build, train
+from methods.nets.loop import Stateful, build, train
 from methods.nets.sync_expert import FRAMES
 from methods.synchrorama import pretrained
 from methods.synchrorama.config import Config
@@ -27,6 +28,7 @@ from methods.synchrorama.noise import LEVELS, Process, draw_noise
 from methods.synchrorama.scenes import Scene, Scenes
 
 _MOTION_NOISE = 0.1  # standard deviation on motion frames, so that a chunk's flaws do not grow in the next
+_MEASURED = 256  # frames that tell how far latents are from their references
 _BETAS = (0.9, 0.99)  # a short training: what was 1000 steps ago is another network
 
 
@@ -34,11 +36,22 @@ def train_image(config: Config, training: Training) -> nn.Module:
     """Train a new denoiser on single frames; return its average."""
     count = shared_batch(config.image_batch, "image_batch", training)
     denoiser = cast(Denoiser, build(training.seed, lambda: Denoiser(config, timed=False)))
+    if config.residual:
+        measure_spread(config, training, denoiser)
     if config.pretrained:
         pretrained.load_unet(denoiser, training.weights)
     step = DenoisingStep(config, training, denoiser, (0, 1), count, (config.image_rate, config.image_steps))
     train(training, step.parts(), config.image_steps, step)
     return step.average
+
+
+def measure_spread(config: Config, training: Training, denoiser: Denoiser) -> None:
+    """Measure `denoiser.spread` on windows of the training split, in place."""
+    alone = replace(training, rank=0, world=1, device="cpu")
+    scenes = Scenes(config, alone, frozen_fusion(config, alone), 0, 1)
+    scene = scenes.draw(np.random.default_rng(training.seed), _MEASURED)
+    away = scene.latents - scene.reference[:, None]
+    denoiser.spread.copy_(away.square().mean((0, 1, 3, 4)).sqrt())
 
 
 def fit(config: Config, training: Training) -> Denoiser:
@@ -72,9 +85,10 @@ class DenoisingStep:
         self.process = Process(config)
         self.player = Player(denoiser, schedule[0], _BETAS, schedule[1], training)
         self.average = copy.deepcopy(self.player.loss).requires_grad_(False).eval()
+        self.inside = cast(Denoiser, self.average)
         self.judges: Judges | None = None
 
-    def parts(self) -> dict[str, object]:
+    def parts(self) -> dict[str, Stateful]:
         """Return what a checkpoint must keep."""
         return {**self.player.parts("denoiser"), "average": self.average}
 
@@ -84,12 +98,14 @@ class DenoisingStep:
         level, noise, blur = (x.to(self.training.device) for x in self._drawn(rng, scene))
         first = int(rng.integers(scene.latents.shape[1] - FRAMES + 1)) if self.judges is not None else 0
         said, noised = self._said(scene, level, noise, blur)
-        squared = (said - self.process.target(scene.latents, noise, level)).square().mean((1, 2, 3, 4))
+        frames = self.inside.inside(scene.latents, scene.reference)
+        squared = (said - self.process.target(frames, noise, level)).square().mean((1, 2, 3, 4))
         terms = {"denoising": (self.process.weight(level) * squared).mean()}
         weights = {"denoising": 1.0}
         if self.judges is not None:
             clean = self.process.clean(noised[:1], said[:1], level[:1])
-            terms |= self.judges.terms(clean, scene.first(), first)
+            latents = self.inside.outside(clean, scene.reference[:1])
+            terms |= self.judges.terms(latents, scene.first(), first)
             weights |= self.judges.weights
         terms["total"] = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         self.player.descend(terms["total"])
@@ -99,8 +115,9 @@ class DenoisingStep:
     def _said(self, scene: Scene, level: Tensor, noise: Tensor, blur: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the denoiser says of the frames (B, F, 4, s, s), and the noised frames."""
         motion = scene.motion.shape[1]
-        noised = self.process.noised(scene.latents, noise, level)
-        seen = torch.cat([scene.motion + _MOTION_NOISE * blur, noised], 1)
+        noised = self.process.noised(self.inside.inside(scene.latents, scene.reference), noise, level)
+        known = self.inside.inside(scene.motion, scene.reference)
+        seen = torch.cat([known + _MOTION_NOISE * blur, noised], 1)
         levels = torch.zeros(seen.shape[:2], dtype=torch.long, device=level.device)
         levels[:, motion:] = level[:, None]  # motion frames are known: they have no noise to speak of
         device = seen.device.type
