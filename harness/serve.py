@@ -37,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from harness.study import config
-    from harness.study.board import board_policy
+    from harness.study.board import check_board
 
-    board_policy(options.run_dir)  # what cannot be served is said before Ray starts, which is slow
+    check_board(options.run_dir)  # what cannot be served is said before Ray starts, which is slow
     study = None if options.study is None else config.load(options.study)
     from harness.serving import Place, Stop, check_free, ray_here, run_site
     from harness.study.app import begun

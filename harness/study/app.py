@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from harness.study.begin import begin
-from harness.study.board import board_policy, board_router, described
+from harness.study.board import board_router, described
 from harness.study.config import StudyConfig
 from harness.study.database import connect
 from harness.study.desk import Desk
@@ -82,9 +82,7 @@ def create_app(
     app = FastAPI(title="Talking faces", docs_url=None, redoc_url=None, redirect_slashes=False)
     desk = None if study is None else _desk(study, now)
     secret = None if desk is None else desk.signer.board()
-    board = "/" if secret is None else f"/board/{secret}/"
-    closed: dict[str, Mapping[str, str]] = {"/study": {}, "/healthz": {}, "/metrics": {}, "/openapi.json": {}}
-    headers: dict[str, Mapping[str, str]] = {board: board_policy(run_dir), **closed}
+    headers: dict[str, Mapping[str, str]] = {}
     limits = {"/": _LARGEST_BODY}
     for part in parts:
         headers |= part.headers

@@ -17,7 +17,7 @@ from harness.study.items import Refused
 from harness.study.sending import FilePart
 from harness.types import BadInput
 
-_PAGES = ("leaderboard.html", "leaderboard.md", "results.csv", "per_clip.csv", "clips.csv")
+_PAGES = ("leaderboard.html", "study.html", "leaderboard.md", "results.csv", "per_clip.csv", "clips.csv")
 _FOLDERS = {"clips": {".mp4", ".m4v", ".mov", ".webm", ".png"}, "strips": {".png"}}
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
@@ -40,7 +40,10 @@ def board_router(run_dir: Path, secret: str | None) -> APIRouter:
         found = board_file(run_dir, path or "leaderboard.html")
         if found is None:
             raise Refused(404, "There is no such page.")
-        return FilePart(found, range_, "private, max-age=60")
+        answer = FilePart(found, range_, "private, max-age=60")
+        if found.suffix == ".html":
+            answer.headers["Content-Security-Policy"] = page_policy(found)
+        return answer
 
     return router
 
@@ -57,22 +60,22 @@ def board_file(run_dir: Path, path: str) -> Path | None:
     return file if named and file.is_file() else None
 
 
-def board_policy(run_dir: Path) -> dict[str, str]:
-    """Return the board page's security headers: its own inline scripts, by their hashes, and no others.
-
-    Raises BadInput where the run has no page.
-    """
+def check_board(run_dir: Path) -> None:
+    """Raise BadInput where a run has no leaderboard to serve."""
     page = run_dir / "leaderboard.html"
     if not page.is_file():
         raise BadInput(f"{page}: no such page; make it with python -m harness.report {run_dir}")
+
+
+def page_policy(page: Path) -> str:
+    """Return a page's content security policy: its own inline scripts, by their hashes, and no others."""
     digests = (hashlib.sha256(code).digest() for code in _INLINE.findall(page.read_bytes()))
     scripts = " ".join(f"'sha256-{base64.b64encode(d).decode()}'" for d in digests)
-    policy = (
+    return (
         f"default-src 'none'; script-src {scripts or chr(39) + 'none' + chr(39)}; style-src 'unsafe-inline'; "
         "img-src 'self' data: blob:; media-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
-    return {"Content-Security-Policy": policy}
 
 
 def described(counts: dict[str, int], answered: dict[int, int], replica: int) -> str:
