@@ -54,7 +54,7 @@ class Denoiser(nn.Module):
 
     def add_time(self, config: Config) -> None:
         """Add attention over time, which at first changes nothing."""
-        self.clock = add_time(self.unet, config.heads, config.norm)
+        self.clock = add_time(self.unet, config.heads, config.norm, config.size == "full")
 
     def inside(self, latents: Tensor, reference: Tensor) -> Tensor:
         """Return what is denoised of latents (B, F, 4, s, s) of a reference (B, 4, s, s)."""
