@@ -45,6 +45,7 @@ _ST_LPIPS = "Ghildyal and Liu, Shift-tolerant Perceptual Similarity Metric, ECCV
 _MINI_XCEPTION = "Arriaga et al., Real-time CNNs for Emotion and Gender Classification, 2017"
 _INCEPTION = "Szegedy et al., Rethinking the Inception Architecture, CVPR 2016; PyTorch port by M. Seitzer"
 _MINILM = "Wang et al., MiniLM, NeurIPS 2020; all-MiniLM-L6-v2 of sentence-transformers"
+_LATENT = "Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022"
 _CLIP = "Radford et al., Learning Transferable Visual Models from Natural Language Supervision, ICML 2021"
 _SD15 = "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main/"
 
@@ -255,6 +256,36 @@ _ENTRIES = (
         used_by=("synchrorama",),
     ),
     WeightsFile(
+        name="sd-vae-ft-mse",
+        file="sd-vae-ft-mse/diffusion_pytorch_model.safetensors",
+        sha256="a1d993488569e928462932c8c38a0760b874d166399b14414135bd9c42df5815",
+        url="https://huggingface.co/stabilityai/sd-vae-ft-mse/resolve/main/diffusion_pytorch_model.safetensors",
+        size=334_643_276,
+        licence="MIT",
+        citation=_LATENT,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="sd15-unet",
+        file="stable-diffusion-v1-5/unet/diffusion_pytorch_model.safetensors",
+        sha256="19da7aaa4b880e59d56843f1fcb4dd9b599c28a1d9d9af7c1143057c8ffae9f1",
+        url=_SD15 + "unet/diffusion_pytorch_model.safetensors",
+        size=3_438_167_540,
+        licence="CreativeML Open RAIL-M",
+        citation=_LATENT,
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
+        name="animatediff-v15-2",
+        file="mm_sd_v15_v2.ckpt",
+        sha256="69ed0f5fef82b110aca51bcab73b21104242bc65d6ab4b8b2a2a94d31cad1bf0",
+        url="https://huggingface.co/guoyww/animatediff/resolve/main/mm_sd_v15_v2.ckpt",
+        size=1_817_888_431,
+        licence="Apache-2.0",
+        citation="Guo et al., AnimateDiff, ICLR 2024",
+        used_by=("synchrorama",),
+    ),
+    WeightsFile(
         name="sd15-text-encoder",
         file="stable-diffusion-v1-5/text_encoder/model.safetensors",
         sha256="d008943c017f0092921106440254dbbe00b6a285f7883ec8ba160c3faad88334",
@@ -264,6 +295,16 @@ _ENTRIES = (
         citation=_CLIP,
         used_by=("synchrorama",),
         twin="all-minilm-l6-v2",
+    ),
+    WeightsFile(
+        name="clip-vit-large-patch14",
+        file="clip-vit-large-patch14/model.safetensors",
+        sha256="a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+        url="https://huggingface.co/openai/clip-vit-large-patch14/resolve/main/model.safetensors",
+        size=1_710_540_580,
+        licence="MIT",
+        citation=_CLIP,
+        used_by=("synchrorama",),
     ),
     WeightsFile(
         name="clip-vocabulary",

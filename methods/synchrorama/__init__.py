@@ -21,6 +21,7 @@ from methods.nets.experts import EmotionTask, SyncTask, stored, train_emotion_cr
 from methods.nets.loop import build
 from methods.nets.saved import read_model, write_model
 from methods.synchrorama import config as settings
+from methods.synchrorama import pretrained
 from methods.synchrorama import training as loops
 from methods.synchrorama.autoencoder import Autoencoder, train_autoencoder
 from methods.synchrorama.judges import make_critic, make_expert, train_landmarks
@@ -71,7 +72,7 @@ class Synchrorama:
         """Train `stage`; write its weights and config into `out`, and what later stages read of the clips."""
         config = self.config
         trainers: dict[str, Callable[[], nn.Module]] = {
-            "vae": lambda: train_autoencoder(config, training),
+            "vae": lambda: _autoencoder(config, training),
             "emotion": lambda: train_fusion(config, training, out),
             "sync_expert": lambda: _train_expert(config, training),
             "emotion_critic": lambda: _train_critic(config, training),
@@ -127,6 +128,15 @@ class Synchrorama:
         if self._model is None:
             raise BadInput("synchrorama: nothing to generate with; fit or load first")
         return self._model
+
+
+def _autoencoder(config: settings.Config, training: Training) -> nn.Module:
+    """Return SD-VAE as published where pretrained weights are wanted, or an autoencoder trained here."""
+    if not config.pretrained:
+        return train_autoencoder(config, training)
+    autoencoder = Autoencoder(config)
+    pretrained.load_vae(autoencoder, training.weights)
+    return autoencoder.to(training.device).eval()
 
 
 def _train_expert(config: settings.Config, training: Training) -> nn.Module:

@@ -15,7 +15,6 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from methods.nets.blocks import MelEncoder
-from methods.synchrorama.autoencoder import CHANNELS
 from methods.synchrorama.conditions import Conditions
 from methods.synchrorama.config import Config
 from methods.synchrorama.reference import ReferenceBank, read_bank
@@ -39,14 +38,16 @@ class Denoiser(nn.Module):
     def __init__(self, config: Config, timed: bool) -> None:
         super().__init__()
         stacked = config.reference == "concat"
-        self.unet = make_unet(config, CHANNELS * (2 if stacked else 1) + _GUIDE_MAPS)
+        self.unet = make_unet(config, config.latent_channels * (2 if stacked else 1) + _GUIDE_MAPS)
         self.guider = make_guider(config)
         self.context = Context(config)
         self.mood = nn.Linear(config.cross, config.channels[0] * 4)
-        self.bank = None if stacked else ReferenceBank(make_unet(config, CHANNELS), config.cross)
+        self.bank = (
+            None if stacked else ReferenceBank(make_unet(config, config.latent_channels), config.cross)
+        )
         self.clock = Clock()
         self.residual = config.residual
-        self.register_buffer("spread", torch.ones(CHANNELS))
+        self.register_buffer("spread", torch.ones(config.latent_channels))
         if timed:
             self.add_time(config)
         if self.bank is not None:
@@ -54,7 +55,7 @@ class Denoiser(nn.Module):
 
     def add_time(self, config: Config) -> None:
         """Add attention over time, which at first changes nothing."""
-        self.clock = add_time(self.unet, config.heads, config.norm)
+        self.clock = add_time(self.unet, config.heads, config.norm, config.size == "full")
 
     def inside(self, latents: Tensor, reference: Tensor) -> Tensor:
         """Return what is denoised of latents (B, F, 4, s, s) of a reference (B, 4, s, s)."""
@@ -123,7 +124,7 @@ def make_unet(config: Config, inputs: int) -> UNet2DConditionModel:
     return UNet2DConditionModel(
         sample_size=config.latent_size,
         in_channels=inputs,
-        out_channels=CHANNELS,
+        out_channels=config.latent_channels,
         down_block_types=tuple(f"{kind}DownBlock2D" for kind in kinds),
         up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(kinds)),
         block_out_channels=config.channels,

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.synchrorama.autoencoder import CHANNELS
 from methods.synchrorama.conditions import Conditions
 from methods.synchrorama.config import Config
 from methods.synchrorama.denoiser import Denoiser
@@ -95,7 +94,8 @@ class ChunkMaker:
         return self.denoiser.outside(latents[None], self.reference)[0]
 
     def _noise(self, first: int, frames: int) -> Tensor:
-        shape, shared = (CHANNELS, self.config.latent_size, self.config.latent_size), self.config.shared_noise
+        side, shared = self.config.latent_size, self.config.shared_noise
+        shape = (self.config.latent_channels, side, side)
         common = np.random.default_rng([self.seed, 0]).standard_normal(shape, np.float32)
         places = range(first + 1, first + frames + 1)
         own = np.stack(

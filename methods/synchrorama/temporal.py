@@ -24,7 +24,7 @@ class Clock:
 class TimedResnet(nn.Module):
     """A residual layer, then attention over the frames at each place."""
 
-    def __init__(self, resnet: nn.Module, heads: int, norm: int, clock: Clock) -> None:
+    def __init__(self, resnet: nn.Module, heads: int, norm: int, twice: bool, clock: Clock) -> None:
         super().__init__()
         channels = cast(int, resnet.out_channels)
         self.resnet = resnet
@@ -34,7 +34,7 @@ class TimedResnet(nn.Module):
             attention_head_dim=channels // heads,
             in_channels=channels,
             norm_num_groups=norm,
-            double_self_attention=False,
+            double_self_attention=twice,
             positional_embeddings="sinusoidal",
             num_positional_embeddings=_POSITIONS,
         )
@@ -47,9 +47,12 @@ class TimedResnet(nn.Module):
         return cast(Tensor, self.time(found, num_frames=self.clock.frames, return_dict=False)[0])
 
 
-def add_time(unet: UNet2DConditionModel, heads: int, norm: int) -> Clock:
-    """Put temporal attention behind the last residual layer of every block, in place; return their clock."""
+def add_time(unet: UNet2DConditionModel, heads: int, norm: int, twice: bool) -> Clock:
+    """Put temporal attention behind the last residual layer of every block, in place; return their clock.
+
+    twice: two self-attentions in each, as AnimateDiff has them.
+    """
     clock = Clock()
     for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
-        block.resnets[-1] = TimedResnet(block.resnets[-1], heads, norm, clock)
+        block.resnets[-1] = TimedResnet(block.resnets[-1], heads, norm, twice, clock)
     return clock

@@ -123,7 +123,7 @@ def inputs(scene: Scene) -> tuple[Tensor, Tensor, Conditions]:
 
 def test_scenes_hold_what_they_say(scene: Scene, ready: Training) -> None:
     side = TINY.latent_size
-    assert scene.latents.shape == (2, 6, 4, side, side) and scene.motion.shape == (2, 2, 4, side, side)
+    assert scene.latents.shape == (2, 6, 8, side, side) and scene.motion.shape == (2, 2, 8, side, side)
     assert scene.conditions.guides.shape == (2, 8, 3, SIZE, SIZE) and scene.conditions.guides.any()
     assert scene.conditions.mel.shape == (2, 8, 80, 16) and scene.speech.shape == (2, 6, 1, 80, 16)
     assert scene.landmarks.shape == (2, 6, 68, 2) and scene.emotion.shape == (2,)
@@ -405,7 +405,7 @@ def test_chunks_cover_a_clip_once() -> None:
 
 
 def test_a_frame_has_one_noise_in_every_chunk() -> None:
-    maker = generation.ChunkMaker(TINY, lively(TINY), torch.zeros(4, 16, 16), 5)
+    maker = generation.ChunkMaker(TINY, lively(TINY), torch.zeros(8, 16, 16), 5)
     torch.testing.assert_close(maker._noise(0, 6)[5], maker._noise(5, 6)[0])
     assert (maker._noise(0, 2)[0] != maker._noise(0, 2)[1]).any()
 
