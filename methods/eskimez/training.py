@@ -25,10 +25,9 @@ from methods.nets.discriminators import EmotionLoss, FrameCritic
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.experts import EmotionTask, shared_batch, stored
 from methods.nets.loop import Stateful, build, train
+from methods.nets.masks import mouth_mask
 from methods.nets.perceptual import PerceptualLoss, Spot, draw_spot, perceptual_loss
 from methods.nets.sampling import Draw, WindowSampler
-
-_SIGMA = 9 / 128  # of the mask's Gaussian, in sides of the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,6 @@ class Stage:
             emotion=windows.emotion,
             mask=mouth_mask(windows.mouth, config.image_size) + config.elsewhere,
         )
-
-
-def mouth_mask(mouth: Tensor, size: int) -> Tensor:
-    """Return (B, T, 1, size, size): a Gaussian of peak 1 at each (B, T, 2) mouth, sigma 9 pixels of 128."""
-    pixels = torch.arange(size, device=mouth.device)
-    across, down = (
-        torch.exp(-((pixels - mouth[..., axis, None]) ** 2) / (2 * (_SIGMA * size) ** 2)) for axis in (0, 1)
-    )
-    return (down[..., :, None] * across[..., None, :])[:, :, None]
 
 
 class Reconstruction:

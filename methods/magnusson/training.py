@@ -21,9 +21,13 @@ from methods.nets.blocks import frozen
 from methods.nets.emotion_critic import EmotionCritic
 from methods.nets.experts import EmotionTask, SyncTask, shared_batch, stored
 from methods.nets.loop import Stateful, build, train
+from methods.nets.masks import mouth_mask
 from methods.nets.sampling import OWN, Draw, Windows, WindowSampler
 from methods.nets.sync_expert import FRAMES, SyncExpert, sync_loss
 from methods.nets.wav2lip import QualityDiscriminator, Wav2Lip
+from methods.nets.wav2lip_start import start_as_copy
+
+_SETTLING = 64  # pictures whose batch statistics a generator that starts as a copy keeps
 
 
 class PairModel(nn.Module):
@@ -74,17 +78,35 @@ class Judges:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Recon:
+    """The reconstruction term: the L1 or, `squared`, L2 distance; 1 + `mouth` times as much at the mouth."""
+
+    mouth: float = 0.0
+    squared: bool = False
+
+    def __call__(self, frames: Tensor, windows: Windows) -> Tensor:
+        """Return the term of frames (B, T, 3, S, S)."""
+        off = (frames - windows.target).abs()
+        if self.squared:
+            off = off.square()
+        if self.mouth > 0:
+            off = off * (1 + self.mouth * mouth_mask(windows.mouth, off.shape[-1]))
+        return off.mean()
+
+
 class Game:
     """One generator in training against its discriminator."""
 
     def __init__(self, model: PairModel, players: tuple[Player, Player], weights: Weights) -> None:
         self.model, self.weights = model, weights
         self.painter, self.critic = players
+        self.recon = Recon()
 
     def step(self, windows: Windows, judges: Judges, target: str | None) -> dict[str, Tensor]:
         """Take one step of both sides and return the losses, detached."""
         frames = paint(self.painter.wrapped, windows)
-        terms = {"recon": nn.functional.l1_loss(frames, windows.target)}
+        terms = {"recon": self.recon(frames, windows)}
         terms |= judges.terms(frames, windows, target)
         with held([self.critic]):
             if self.weights.gan > 0:
@@ -142,8 +164,11 @@ def pretrain(config: Config, training: Training) -> PairModel:
     sync, gan = config.pretrain_sync, config.pretrain_gan
     weights = Weights(recon=1 - sync - gan, sync=sync, gan=gan, emotion=0)
     model: PairModel = _seeded(training, PairModel, config)
+    if config.start == "copy":
+        _start_as_copy(model.generator, replace(draw, clips=_SETTLING), config, training)
     rates = (config.pretrain_rate, config.pretrain_rate)
     game = _game(model, rates, config.pretrain_steps, weights, config, training)
+    game.recon = Recon(config.pretrain_mouth, config.pretrain_norm == "l2")
     judges = Judges(config, training, weights)
 
     def step(rng: np.random.Generator) -> Mapping[str, Tensor]:
@@ -189,12 +214,24 @@ def fit(config: Config, training: Training) -> dict[str, PairModel]:
 
 def paint(generator: nn.Module, windows: Windows) -> Tensor:
     """Return generated frames (B, T, 3, S, S), whole pictures: nothing is pasted. bf16 on CUDA devices."""
-    shown = windows.seen if windows.seen.shape[1] else windows.target
-    pictures = torch.cat([shown.masked_fill(windows.mask, 0), windows.reference], 2).flatten(0, 1)
+    pictures = _shown(windows)
     device = pictures.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         frames: Tensor = generator(pictures, windows.mel.flatten(0, 1))
     return frames.float().view_as(windows.target)
+
+
+def _shown(windows: Windows) -> Tensor:
+    """Return (B * T, 6, S, S): what a generator sees of each frame, masked, and its reference."""
+    shown = windows.seen if windows.seen.shape[1] else windows.target
+    return torch.cat([shown.masked_fill(windows.mask, 0), windows.reference], 2).flatten(0, 1)
+
+
+def _start_as_copy(generator: Wav2Lip, draw: Draw, config: Config, training: Training) -> None:
+    """Start from one batch that is the same on every worker."""
+    sampler = WindowSampler(training.data, config.emotions, config.image_size, draw)
+    windows = sampler.draw(np.random.default_rng(training.seed)).to(training.device)
+    start_as_copy(generator, _shown(windows), windows.mel.flatten(0, 1))
 
 
 def _game(
@@ -206,7 +243,7 @@ def _game(
     training: Training,
 ) -> Game:
     betas = (config.momentum, 0.999)
-    painter = Player(model.generator, rates[0], betas, steps, training)
+    painter = Player(model.generator, rates[0], betas, steps, training, config.even_inputs)
     critic = Player(RealFakeLoss(model.discriminator), rates[1], betas, steps, training)
     parameters = list(model.discriminator.parameters())
 

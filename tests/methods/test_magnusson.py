@@ -20,8 +20,9 @@ from harness.weights import Weights as Files
 from methods.magnusson import Magnusson
 from methods.magnusson import training as loops
 from methods.magnusson.config import Config
-from methods.magnusson.training import Judges, PairModel, Weights, clamp_gradient
+from methods.magnusson.training import Judges, PairModel, Recon, Weights, clamp_gradient
 from methods.nets.blocks import frozen
+from methods.nets.masks import mouth_mask
 from methods.nets.sampling import Draw, Windows, WindowSampler
 from methods.nets.wav2lip import QualityDiscriminator, Wav2Lip
 
@@ -29,6 +30,7 @@ TINY = Config(
     pairs=("neutral->happy", "happy->neutral"),
     width=1,
     most=None,
+    start="random",
     discriminator_width=2,
     steps=12,
     batch=2,
@@ -118,6 +120,38 @@ def test_paper_is_wav2lip_at_96_px() -> None:
     assert model.generator(torch.rand(2, 6, 96, 96), torch.randn(2, 1, 80, 16)).shape == (2, 3, 96, 96)
 
 
+def test_paper_starts_and_learns_as_wav2lip() -> None:
+    config = Config(size="paper")
+    chosen = (config.start, config.even_inputs, config.pretrain_norm, config.pretrain_mouth)
+    assert chosen == ("random", None, "l1", 0.0)
+
+
+def test_reconstruction_is_plain_l1_unless_asked(corpus: TrainingData) -> None:
+    windows = windows_of(corpus)
+    off = (windows.reference - windows.target).abs()
+    plain, squared, at_mouth = Recon(), Recon(squared=True), Recon(mouth=20.0)
+    assert plain(windows.reference, windows).item() == pytest.approx(off.mean().item())
+    assert squared(windows.reference, windows).item() == pytest.approx(off.square().mean().item())
+    everywhere = windows.target + 0.1
+    weight = 1 + 20 * mouth_mask(windows.mouth, SIZE).mean().item()
+    assert at_mouth(everywhere, windows).item() == pytest.approx(0.1 * weight, rel=1e-4)
+
+
+def test_pretraining_from_a_copy_keeps_statistics_and_beats_a_random_start(
+    ready: Training, tmp_path: Path
+) -> None:
+    copy = TINY.model_copy(update={"start": "copy", "width": 6, "most": 8, "pretrain_steps": 2})
+    first: dict[str, float] = {}
+    for config in (copy, copy.model_copy(update={"start": "random"})):
+
+        def note(step: int, losses: Mapping[str, float], _: object = None, name: str = config.start) -> None:
+            first.setdefault(name, losses["recon"])
+
+        model = loops.pretrain(config, replace(ready, report=note))
+        assert model.generator.training == (config.start == "random")
+    assert first["copy"] < first["random"] / 2
+
+
 @pytest.mark.slow
 def test_paper_takes_a_step() -> None:
     config = Config(size="paper")
@@ -139,6 +173,7 @@ def test_paper_takes_a_step() -> None:
         {"pairs": []},
         {"mask": "face"},
         {"pretrain_sync": 0.1},
+        {"width": 5},
     ],
 )
 def test_bad_config_is_refused(bad: dict[str, object]) -> None:
