@@ -41,6 +41,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     check_board(options.run_dir)  # what cannot be served is said before Ray starts, which is slow
     study = None if options.study is None else config.load(options.study)
+    from harness.demo.place import forget
     from harness.serving import Place, Stop, check_free, ray_here, run_site
     from harness.study.app import begun
 
@@ -49,12 +50,14 @@ def _serve(options: argparse.Namespace) -> int:
     part = None if study is None else begun(options.run_dir, study, options.database)
     stop = Stop()
     stop.install()
+    demo = _demo(options.run_dir) if study is None else None
     with ray_here(stop):
         if not stop.came:
-            demo = _demo(options.run_dir) if study is None else None
             run_site(options.run_dir, part, demo, place)
             _announce(options, part, demo, f"http://{options.host}:{options.port}")
         stop.wait()
+    if demo is not None:
+        forget(demo.orders)
     return 0
 
 

@@ -97,10 +97,12 @@ class _Site:
 
     async def _made(self, orders: Orders, order: str, index: int) -> None:
         """Have a clip made; where its generator died, say so in the order."""
+        from ray.serve.exceptions import RayServeException
+
         assert self._generator is not None
         try:
             await self._generator.remote(order, index)
-        except (ray.exceptions.RayError, RuntimeError):
+        except (ray.exceptions.RayError, RayServeException):
             logging.getLogger("ray.serve").exception("a clip was not made")
             if orders.progress(order, index).state != "failed":
                 orders.tell(order, index, Progress("failed", reason="its generator stopped; order it again"))
@@ -110,7 +112,12 @@ class _Generator:
     """One replica that makes the demo's clips, one at a time."""
 
     def __init__(self, run_dir: Path, orders: Path) -> None:
-        self._make = Maker(run_dir, Orders(orders), Weights(), _CLIP_SECONDS)
+        self._orders = Orders(orders)
+        self._make = Maker(run_dir, self._orders, Weights(), _CLIP_SECONDS)
+
+    async def check_health(self) -> None:
+        """Forget old orders whenever Ray Serve asks, so that they go though nobody comes."""
+        await asyncio.to_thread(self._orders.sweep)
 
     async def __call__(self, order: str, index: int) -> None:
         """Make a clip, without keeping Ray from asking whether this replica lives."""

@@ -90,10 +90,14 @@ class Orders:
         return sum(_state(path) in ("waiting", "making") for path in self.root.glob("*/[0-9].json"))
 
     def sweep(self) -> None:
-        """Delete the orders that were begun more than `KEPT_SECONDS` ago."""
+        """Delete the orders in which nothing was written for `KEPT_SECONDS`."""
         for folder in self.root.iterdir():
-            if _NAME.fullmatch(folder.name) and time.time() - folder.stat().st_ctime > KEPT_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)  # another replica may be at it, too
+            try:
+                old = time.time() - folder.stat().st_ctime > KEPT_SECONDS
+            except FileNotFoundError:
+                continue  # another replica was at it
+            if old and _NAME.fullmatch(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)  # likewise
 
 
 def _write(path: Path, fields: Mapping[str, Any]) -> None:

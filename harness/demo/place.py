@@ -1,5 +1,6 @@
 """Where a run's demo lies, made ready once before it is served."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,20 @@ class Demo:
         return self.folder / "orders"
 
 
+def forget(orders: Path) -> None:
+    """Delete all that visitors sent."""
+    if orders.exists():
+        shutil.rmtree(orders)
+
+
 def set_up(run_dir: Path) -> Demo:
-    """Write the examples and return the demo. Raises BadInput where the run trained no model."""
+    """Forget earlier visitors, write the examples and return the demo.
+
+    Raises BadInput where the run trained no model.
+    """
     models(run_dir)
     folder = run_dir.absolute() / "demo"
+    forget(folder / "orders")
     count = write_examples(run_dir, folder / "examples")
     drawn = results.read_json(run_dir / "run.json")["config"].get("data", {}).get("reader") == "synthetic"
     found = face_policy(Weights()) == "face-v1"

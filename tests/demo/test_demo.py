@@ -13,7 +13,7 @@ from PIL import Image
 from harness import media
 from harness.demo import uploads
 from harness.demo.making import models
-from harness.demo.orders import Order, Progress
+from harness.demo.orders import Order, Orders, Progress
 from harness.demo.place import set_up
 from harness.types import BadInput
 from tests.demo.conftest import Place
@@ -238,8 +238,10 @@ def test_a_phone_picture_stands_upright(tmp_path: Path) -> None:
 
 
 def test_a_visitor_who_orders_too_often_waits(place: Place) -> None:
-    codes = [place.client.post("/demo/orders").status_code for _ in range(25)]
-    assert codes.count(201) == 20 and set(codes[20:]) == {429}
+    name = place.order(None, None)
+    codes = [place.client.post("/demo/orders").status_code for _ in range(125)]
+    assert codes.count(201) == 119 and set(codes[119:]) == {429}
+    assert place.client.put(f"/demo/orders/{name}/sound", content=tone(0.3)).status_code == 429
 
 
 def test_a_full_queue_refuses(place: Place, face: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +273,8 @@ def test_a_run_without_models_is_named(run: Path, tmp_path: Path) -> None:
 
 def test_a_demo_is_set_up_once_and_says_what_it_knows(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.demo.place.face_policy", lambda weights: "face-v1-embedded")
+    left = Orders(run / "demo" / "orders").begin()
     demo = set_up(run)
+    assert not (demo.orders / left).exists()
     assert demo.examples == 1 and (demo.folder / "examples" / "0.wav").exists()
     assert demo.note.startswith("Only drawn faces are found here")
