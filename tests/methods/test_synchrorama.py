@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from harness import prepare
 from harness.contracts import Training, TrainingData
+from harness.cost import measured
 from harness.prepare import PreparedClip
 from harness.types import BadInput, Request
 from harness.weights import Weights
@@ -317,6 +319,11 @@ def test_saved_and_loaded_makes_the_same_clip(fitted: Synchrorama, asked: Reques
         Synchrorama(TINY).load(tmp_path / "nowhere")
 
 
+def test_its_operations_can_be_counted(fitted: Synchrorama, asked: Request, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    assert measured(cast(Any, fitted), tmp_path, asked).flops > 1e6
+
+
 def test_gates_are_told_of_each_clip(fitted: Synchrorama, asked: Request) -> None:
     labelled, free = fitted.generate([asked, replace(asked, emotion=None)])
     assert labelled.notes["gate_label"] == 1 and sum(labelled.notes.values()) == pytest.approx(1)
@@ -405,9 +412,12 @@ def test_chunks_cover_a_clip_once() -> None:
 
 
 def test_a_frame_has_one_noise_in_every_chunk() -> None:
-    maker = generation.ChunkMaker(TINY, lively(TINY), torch.zeros(8, 16, 16), 5)
+    denoiser, reference = lively(TINY), torch.zeros(8, 16, 16)
+    maker = generation.ChunkMaker(TINY, denoiser, reference, 5)
     torch.testing.assert_close(maker._noise(0, 6)[5], maker._noise(5, 6)[0])
     assert (maker._noise(0, 2)[0] != maker._noise(0, 2)[1]).any()
+    cold = generation.ChunkMaker(TINY.model_copy(update={"temperature": 0.1}), denoiser, reference, 5)
+    torch.testing.assert_close(cold._noise(0, 6) * TINY.temperature, maker._noise(0, 6) * 0.1)
 
 
 def test_a_long_clip_comes_in_chunks_of_bounded_size(fitted: Synchrorama, asked: Request) -> None:
