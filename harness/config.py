@@ -143,6 +143,17 @@ class Resources(Strict):
     gpus: float = Field(0, ge=0)
 
 
+class Retries(Strict):
+    """How often an item or a trial is tried again, by what took its process away.
+
+    worker: the process itself ended, in native code or for want of memory. node: its machine was lost,
+    preempted or not reached, which says nothing about the code. An exception comes again: it is not retried.
+    """
+
+    worker: int = Field(2, ge=0)
+    node: int = Field(20, ge=0)
+
+
 class Sweep(Strict):
     """A whole experiment."""
 
@@ -159,6 +170,7 @@ class Sweep(Strict):
     fid_min_frames: int = Field(2048, ge=2)
     weights: Path | None = None
     resources: Resources = Resources()
+    retries: Retries = Retries()
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Sweep:

@@ -19,8 +19,8 @@ from harness.contracts import Method
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import FILES, Policy, open_detector
+from harness.faults import writing
 from harness.fit import FitSpec, run_fit, run_stage
-from harness.jobs import writing
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
 from harness.store import Store, code_version, file_digest, write_whole
