@@ -6,14 +6,13 @@ Asked of the nodes that are there when a run begins; one that joins later is not
 import platform
 import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from harness.store import code_version
+from harness.store import code_version, private_name
 from harness.types import BadInput
 
 LARGEST_SKEW = 60.0
@@ -48,7 +47,7 @@ def about(marks: Sequence[Path]) -> About:
 @contextmanager
 def marked(folders: Sequence[Path]) -> Iterator[list[Path]]:
     """Give a file in each folder, for other nodes to find; they are removed at the end."""
-    marks = [folder.absolute() / f".seen-{uuid.uuid4().hex}" for folder in folders]
+    marks = [folder.absolute() / private_name() for folder in folders]
     try:
         for mark in marks:
             mark.touch()
@@ -88,7 +87,7 @@ def check(ask: Callable[[Sequence[Path]], Sequence[About]], folders: Sequence[Pa
         off = max(before - node.clock, node.clock - here.clock, 0.0)
         if off > LARGEST_SKEW:
             raise BadInput(
-                f"node {node.host}: its clock is {off:.0f} s off from this one's ({here.host}); synchronise them"
+                f"node {node.host}: its clock is {off:.0f} s off this one's ({here.host}); set both right"
             )
 
 
@@ -117,7 +116,7 @@ def _version(name: str) -> str:
 
 def _writable(mark: Path) -> bool:
     """Return whether this node sees a mark, and can write beside it."""
-    mine = mark.with_name(f"{mark.name}-{uuid.uuid4().hex}")
+    mine = mark.with_name(private_name())
     try:
         if not mark.exists():
             return False
