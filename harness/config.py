@@ -300,8 +300,8 @@ def _check_names(sweep: Sweep, where: str) -> None:
             raise BadInput(
                 f"{where}: key search.algorithm: {entry.search.algorithm} stops or pauses trials; one that "
                 "is stopped while several Ray Train workers train it keeps its placement group until the "
-                "sweep hangs, and one that is told to go on from another's weights does not (Ray 2.60); use grid, "
-                "random or optuna, or resources.workers: 1"
+                "sweep hangs, and one that is told to go on from another's weights does not (Ray 2.60); use "
+                "grid, random or optuna, or resources.workers: 1"
             )
 
 

@@ -1,4 +1,4 @@
-"""A run on three nodes: nodes are killed while it trains, generates and measures, and its table is the same."""
+"""A run on three nodes: nodes die while it trains, generates and measures, and its table stays the same."""
 
 import os
 import subprocess
