@@ -111,7 +111,8 @@ class Search(Strict):
 
     objective: a reported loss, minimised by all but grid and random; with several, Optuna looks for their
     Pareto front, and run.json says which trials are on it. interval: every so many steps, a trial of
-    population-based training (pbt) goes on from the weights of a better one, with changed values.
+    population-based training (pbt) goes on from the weights of a better one, with values changed by chance,
+    which no seed repeats.
     """
 
     algorithm: Literal["grid", "random", "asha", "optuna", "pbt"] = "grid"

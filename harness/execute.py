@@ -158,23 +158,23 @@ class _Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
     """Items, by index, that travel together, and how often their process was lost, by kind."""
 
     items: list[int]
     losses: Counter[Loss] = field(default_factory=Counter)
 
-    def after(self, loss: Loss, retries: Retries) -> "list[_Chunk] | Outcome[Any]":
+    def after(self, loss: Loss, retries: Retries) -> "list[Chunk] | Outcome[Any]":
         """Return what to try again now that the process was lost; the outcome of an item without retries."""
         if loss != "node" and len(self.items) > 1:
-            return [_Chunk([item], self.losses.copy()) for item in self.items]
+            return [Chunk([item], self.losses.copy()) for item in self.items]
         losses = self.losses + Counter([loss])
         times, budget = losses[loss], retries.node
         if loss != "node":
             times, budget = losses["worker"] + losses["memory"], retries.worker
         if times > budget:
             return Outcome(reason=(reason := lost_to(loss, times)), crash=reason)
-        return [_Chunk(self.items, losses)]
+        return [Chunk(self.items, losses)]
 
 
 class ActorPool:
@@ -197,7 +197,7 @@ class ActorPool:
         todo = self._chunks(len(items), one_by_one=needs is not None)
         step = self._progress.start(label, len(items))
         key, shared = uuid.uuid4().hex, ray.put(job)
-        running: dict[Any, tuple[_Chunk, Any]] = {}
+        running: dict[Any, tuple[Chunk, Any]] = {}
         try:
             while todo or running:
                 while self._idle and (chunk := _next(todo, needs, outcomes)) is not None:
@@ -230,7 +230,7 @@ class ActorPool:
         for actor in self._alive:
             ray.kill(actor)
 
-    def _found(self, ready: Any, chunk: _Chunk, actor: Any) -> list[Any]:
+    def _found(self, ready: Any, chunk: Chunk, actor: Any) -> list[Any]:
         """Return a chunk's outcomes, or the chunks to try again where its process was lost."""
         try:
             found: list[Any] = ray.get(ready)
@@ -281,14 +281,14 @@ class ActorPool:
         ray.kill(actor)
         self._hire()
 
-    def _chunks(self, count: int, one_by_one: bool) -> list[_Chunk]:
+    def _chunks(self, count: int, one_by_one: bool) -> list[Chunk]:
         """Return the items in the order in which they start."""
         size = max(1, min(_LARGEST_CHUNK, count // (_CHUNKS_PER_WORKER * self._workers)))
         size = 1 if one_by_one else size
-        return [_Chunk(list(range(i, min(i + size, count)))) for i in range(0, count, size)]
+        return [Chunk(list(range(i, min(i + size, count)))) for i in range(0, count, size)]
 
 
-def _next(todo: list[_Chunk], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]) -> _Chunk | None:
+def _next(todo: list[Chunk], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]) -> Chunk | None:
     """Take the first chunk that can start off the list; None when all wait for something."""
     for place, chunk in enumerate(todo):
         if needs is None or all(outcomes[i] is not None for i in needs[chunk.items[0]]):

@@ -7,7 +7,6 @@ goes on from its last checkpoint, on a budget for each kind of loss.
 """
 
 import os
-import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -39,7 +38,6 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
     Raises Unwritable when a trial found no room for what it makes.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    random.seed(plan.seed)  # population-based training draws from the module's own generator
     trainable = tune.with_resources(partial(_trial, plan), _resources(plan))
     step = progress.start(f"{plan.spec.method}: training", trial_count(plan.search), "trials")
     shutil.rmtree(_given_up(plan), ignore_errors=True)
@@ -200,6 +198,8 @@ def _result(plan: TrialPlan, result: Any) -> TrialResult:
     copied = Population.copied(plan.folder, trial)
     if not model.exists():
         return TrialResult(params, "stopped", "stopped early by the scheduler", None, copied=copied)
+    if copied and copied[-1].step == read_curve(model)[-1][0]:
+        params = dict(copied[-1].source)  # copied at its end: nothing was trained with the changed values
     return TrialResult(params, "done", None, model, copied=copied)
 
 
