@@ -17,6 +17,8 @@ from harness.types import BadInput
 M = TypeVar("M", bound=BaseModel)
 
 CONTROLS = ("ground_truth", "still", "wrong_audio", "shifted_audio", "wrong_emotion")
+DEFAULT_TRIALS = 8
+"""How many trials a search makes where nothing is said."""
 JUDGE_SEEDS = range(900_000, 1_000_000)
 """Corpus seeds that only networks carried by this project may be trained on: judges, face detector, SER."""
 
@@ -105,12 +107,34 @@ class Range(Strict):
 
 
 class Search(Strict):
-    """How trials are chosen. `objective` is a reported loss, minimised (ASHA and Optuna only)."""
+    """How trials are chosen.
 
-    algorithm: Literal["grid", "random", "asha", "optuna"] = "grid"
+    objective: a reported loss, minimised by all but grid and random; with several, Optuna looks for their
+    Pareto front, and run.json says which trials are on it. interval: every so many steps, a trial of
+    population-based training (pbt) goes on from the weights of a better one, with values changed by chance,
+    which no seed repeats.
+    """
+
+    algorithm: Literal["grid", "random", "asha", "optuna", "pbt"] = "grid"
     space: dict[str, list[Any] | Range] = {}
     trials: int | None = Field(None, ge=1)
-    objective: str = "recon"
+    objective: str | list[str] = "recon"
+    interval: int = Field(100, ge=1)
+
+    @property
+    def objectives(self) -> list[str]:
+        """The losses that trials are compared by."""
+        return [self.objective] if isinstance(self.objective, str) else self.objective
+
+    @model_validator(mode="after")
+    def _one_where_one_is_asked(self) -> "Search":
+        if self.algorithm in ("asha", "pbt") and len(self.objectives) != 1:
+            raise ValueError(f"{self.algorithm} goes by one loss: name one, or use optuna, grid or random")
+        if self.algorithm == "pbt" and (self.trials or DEFAULT_TRIALS) < 2:
+            raise ValueError("pbt needs two trials or more: with one there is no other to copy from")
+        if not self.objectives:
+            raise ValueError("name a loss to go by")
+        return self
 
 
 class MethodEntry(Strict):
@@ -143,6 +167,17 @@ class Resources(Strict):
     gpus: float = Field(0, ge=0)
 
 
+class Retries(Strict):
+    """How often an item or a trial is tried again, by what took its process away.
+
+    worker: the process itself ended, in native code or for want of memory. node: its machine was lost,
+    preempted or not reached, which says nothing about the code. An exception comes again: it is not retried.
+    """
+
+    worker: int = Field(2, ge=0)
+    node: int = Field(20, ge=0)
+
+
 class Sweep(Strict):
     """A whole experiment."""
 
@@ -159,6 +194,7 @@ class Sweep(Strict):
     fid_min_frames: int = Field(2048, ge=2)
     weights: Path | None = None
     resources: Resources = Resources()
+    retries: Retries = Retries()
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Sweep:
@@ -260,12 +296,14 @@ def _check_names(sweep: Sweep, where: str) -> None:
     missing = [name for name in CONTROLS if name not in {c.name for c in sweep.controls}]
     if missing:
         raise BadInput(f"{where}: key controls: {', '.join(missing)} left out; no leaderboard without them")
-    if sweep.resources.workers > 1 and any(m.search.algorithm == "asha" for m in sweep.methods):
-        raise BadInput(
-            f"{where}: key search.algorithm: asha stops trials early; a stopped trial with several Ray Train "
-            "workers keeps its placement group until the sweep hangs (Ray 2.60); use grid, random or optuna, "
-            "or resources.workers: 1"
-        )
+    for entry in sweep.methods:
+        if sweep.resources.workers > 1 and entry.search.algorithm in ("asha", "pbt"):
+            raise BadInput(
+                f"{where}: key search.algorithm: {entry.search.algorithm} stops or pauses trials; one that "
+                "is stopped while several Ray Train workers train it keeps its placement group until the "
+                "sweep hangs, and one that is told to go on from another's weights does not (Ray 2.60); use "
+                "grid, random or optuna, or resources.workers: 1"
+            )
 
 
 def _first_values(search: Search) -> dict[str, Any]:

@@ -1,43 +1,128 @@
-"""Jobs on Ray: actors that load once and are fed chunks, restarted when they die, one bad item alone lost.
+"""Jobs on Ray: actors that load once and are fed chunks, replaced when they die, one bad item alone lost.
 
 Actors rather than Ray Data: Data drops a whole block when an item raises and retries for ever an item that
-kills its worker. Here an item that raises is an Outcome; a chunk whose worker dies is tried again, then
-item by item, so only the killer is lost.
+kills its worker. Here an item that raises is an Outcome; a chunk whose worker dies is tried again item by
+item, so only the killer is lost; what a lost node held is tried again elsewhere, on a budget of its own.
+A worker is given work when it is there: one that waits for a node holds nothing up.
 """
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ray
 import ray.exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from harness import nodes
+from harness.config import Resources, Retries
+from harness.faults import Loss, lost_to
 from harness.jobs import Job, Needs, Outcome, attempt, spoilt
 from harness.progress import Progress
 from harness.types import BadInput
 
 _CHUNKS_PER_WORKER = 8
 _LARGEST_CHUNK = 16
+_PATIENCE = 30.0
+"""Seconds after which a run that has no worker at all says so."""
+_FAILED_STARTS = 10
+
+LOST = (
+    ray.exceptions.RayActorError,
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.OutOfMemoryError,
+    ray.exceptions.ObjectLostError,
+    ray.exceptions.LocalRayletDiedError,
+    ray.exceptions.WorkerCrashedError,
+)
+"""What Ray raises where the process that was asked, or what it had made, is no more."""
+
+
+def loss_of(error: BaseException) -> Loss:
+    """Return what an error of LOST says that the process was lost to."""
+    said = str(error)
+    if isinstance(error, ray.exceptions.OutOfMemoryError) or "running low on memory" in said:
+        return "memory"
+    if isinstance(error, ray.exceptions.ActorDiedError):
+        return "node" if error.preempted or "node has died" in said or "node was" in said else "worker"
+    return "worker" if isinstance(error, ray.exceptions.WorkerCrashedError) else "node"
 
 
 @contextmanager
-def cluster(workers: int | None) -> Iterator[int]:
-    """Join the cluster of RAY_ADDRESS, or start one here with `workers` CPUs; gives the number of workers."""
+def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
+    """Join the cluster of RAY_ADDRESS, or start one here with `workers` CPUs; gives the number of workers.
+
+    folders: where the run keeps what it makes, which every node must see. Raises BadInput where the cluster
+    cannot be joined, has fewer CPUs than `workers`, or its nodes differ (`nodes`).
+    """
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(address=os.environ["RAY_ADDRESS"], **quiet)
+    if address := os.environ.get("RAY_ADDRESS"):
+        nodes.reach(address)
+        try:
+            ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise BadInput(f"RAY_ADDRESS={address}: cannot be joined: {error}") from error
     else:
+        _fewer(workers, os.cpu_count() or 1, "this machine")
         ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
     try:
-        yield workers or int(ray.cluster_resources().get("CPU", 1))
+        there = int(ray.cluster_resources().get("CPU", 0))
+        _fewer(workers, there, "the cluster")
+        if len(ids := [node["NodeID"] for node in ray.nodes() if node["Alive"]]) > 1:
+            nodes.check(partial(_ask, ids), folders)
+        yield workers or there
     finally:
         ray.shutdown()
 
 
+def check_resources(asked: Resources) -> None:
+    """Raise BadInput where the cluster cannot hold one trial: it would wait for ever."""
+    there = ray.cluster_resources()
+    for key, needed, kind in (
+        ("resources.threads", asked.threads * asked.workers, "CPU"),
+        ("resources.workers", asked.workers, "CPU"),
+        ("resources.gpus", asked.gpus * asked.workers, "GPU"),
+    ):
+        if needed > (found := there.get(kind, 0)):
+            raise BadInput(
+                f"{key}: a trial on {asked.workers} workers of {asked.threads} threads and {asked.gpus:g} "
+                f"GPUs needs {needed:g} {kind}s, and the cluster has {found:g}; lower it, or add nodes first"
+            )
+
+
+def _fewer(workers: int | None, there: int, where: str) -> None:
+    if workers is not None and workers > there:
+        raise BadInput(f"--workers {workers}: {where} has {there} CPUs; give {there} or less")
+
+
+def _ask(ids: Sequence[str], marks: Sequence[Path]) -> list[nodes.About]:
+    """Return what every node says of itself; one that is lost meanwhile says nothing."""
+    remote = ray.remote(num_cpus=0, max_retries=0)(nodes.about)
+    asked = [
+        remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(marks)
+        for node in ids
+    ]
+    said = []
+    for ref in asked:
+        try:
+            said.append(ray.get(ref))
+        except ray.exceptions.RayTaskError as error:
+            raise BadInput(f"a node of the cluster cannot run the project: {error.cause!r}") from error
+        except (*LOST, ray.exceptions.TaskUnschedulableError):
+            continue
+    return said
+
+
 @contextmanager
-def actor_pool(workers: int, gpus: float, progress: Progress) -> Iterator["ActorPool"]:
+def actor_pool(
+    workers: int, gpus: float, progress: Progress, retries: Retries | None = None
+) -> Iterator["ActorPool"]:
     """Give a pool of actors, each on one CPU and `gpus`; they end with the block.
 
     Raises BadInput when the cluster has no GPUs enough for one.
@@ -47,13 +132,12 @@ def actor_pool(workers: int, gpus: float, progress: Progress) -> Iterator["Actor
         if there < gpus:
             raise BadInput(f"resources.gpus: {gpus:g} a worker, but the cluster has {there:g}; lower it")
         workers = min(workers, int(there / gpus))  # an actor that waits for a GPU would wait for ever
-    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=1)(_Worker)
-    actors = [remote.remote() for _ in range(workers)]
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+    pool = ActorPool(remote.remote, workers, progress, retries or Retries())
     try:
-        yield ActorPool(actors, progress)
+        yield pool
     finally:
-        for actor in actors:
-            ray.kill(actor)
+        pool.end()
 
 
 class _Worker:
@@ -63,6 +147,9 @@ class _Worker:
         self._key = ""
         self._work: Callable[[Any], Any] | None = None
 
+    def ready(self) -> None:
+        """Return when the process is up."""
+
     def run(self, key: str, job: Job[Any, Any], items: Sequence[Any]) -> list[Outcome[Any]]:
         """Run a chunk; `key` names the job, which is opened once."""
         if self._work is None or key != self._key:
@@ -70,12 +157,37 @@ class _Worker:
         return [attempt(self._work, item) for item in items]
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items, by index, that travel together, and how often their process was lost, by kind."""
+
+    items: list[int]
+    losses: Counter[Loss] = field(default_factory=Counter)
+
+    def after(self, loss: Loss, retries: Retries) -> "list[Chunk] | Outcome[Any]":
+        """Return what to try again now that the process was lost; the outcome of an item without retries."""
+        if loss != "node" and len(self.items) > 1:
+            return [Chunk([item], self.losses.copy()) for item in self.items]
+        losses = self.losses + Counter([loss])
+        times, budget = losses[loss], retries.node
+        if loss != "node":
+            times, budget = losses["worker"] + losses["memory"], retries.worker
+        if times > budget:
+            return Outcome(reason=(reason := lost_to(loss, times)), crash=reason)
+        return [Chunk(self.items, losses)]
+
+
 class ActorPool:
     """An Executor on Ray actors."""
 
-    def __init__(self, actors: Sequence[Any], progress: Progress) -> None:
-        self._actors = list(actors)
-        self._progress = progress
+    def __init__(self, start: Callable[[], Any], workers: int, progress: Progress, retries: Retries) -> None:
+        self._start, self._workers, self._progress, self._retries = start, workers, progress, retries
+        self._idle: list[Any] = []
+        self._starting: dict[Any, Any] = {}
+        self._alive: list[Any] = []
+        self._failed_starts = 0
+        for _ in range(workers):
+            self._hire()
 
     def map(
         self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
@@ -85,49 +197,101 @@ class ActorPool:
         todo = self._chunks(len(items), one_by_one=needs is not None)
         step = self._progress.start(label, len(items))
         key, shared = uuid.uuid4().hex, ray.put(job)
-        idle = list(self._actors)
-        running: dict[Any, tuple[list[int], Any]] = {}
-        while todo or running:
-            while idle and (chunk := _next(todo, needs, outcomes)) is not None:
-                if needs and (lost := spoilt(needs[chunk[0]], outcomes)):
-                    outcomes[chunk[0]] = lost
-                    step.advance(1)
+        running: dict[Any, tuple[Chunk, Any]] = {}
+        try:
+            while todo or running:
+                while self._idle and (chunk := _next(todo, needs, outcomes)) is not None:
+                    if needs and (lost := spoilt(needs[chunk.items[0]], outcomes)):
+                        outcomes[chunk.items[0]] = lost
+                        step.advance(1)
+                        continue
+                    actor = self._idle.pop()
+                    running[actor.run.remote(key, shared, [items[i] for i in chunk.items])] = (chunk, actor)
+                if not todo and not running:
+                    break  # the last items were spoilt
+                ready = self._wait(list(running))
+                if ready is None:
                     continue
-                actor = idle.pop()
-                running[actor.run.remote(key, shared, [items[i] for i in chunk])] = (chunk, actor)
-            if not running:
-                break  # the last items were spoilt
-            ready, _ = ray.wait(list(running), num_returns=1)
-            chunk, actor = running.pop(ready[0])
-            idle.append(actor)
-            try:
-                found = ray.get(ready[0])
-            except ray.exceptions.RayTaskError as error:
-                raise error.cause from None  # the job itself could not be opened: nothing can go on
-            except ray.exceptions.RayActorError as error:
-                if len(chunk) > 1:
-                    todo[:0] = [[i] for i in chunk]
+                chunk, actor = running.pop(ready)
+                found = self._found(ready, chunk, actor)
+                if not isinstance(found[0], Outcome):
+                    todo[:0] = found
                     continue
-                found = [Outcome(reason=f"its worker process died twice on it ({type(error).__name__})")]
-            for index, outcome in zip(chunk, found, strict=True):
-                outcomes[index] = outcome
-            step.advance(len(chunk))
+                for index, outcome in zip(chunk.items, found, strict=True):
+                    outcomes[index] = outcome
+                step.advance(len(chunk.items))
+        finally:  # a job that cannot be opened leaves workers that can still do another
+            self._idle += [actor for _, actor in running.values()]
         step.finish(_failures(outcomes))
         return [o for o in outcomes if o is not None]
 
-    def _chunks(self, count: int, one_by_one: bool) -> list[list[int]]:
+    def end(self) -> None:
+        """End the actors."""
+        for actor in self._alive:
+            ray.kill(actor)
+
+    def _found(self, ready: Any, chunk: Chunk, actor: Any) -> list[Any]:
+        """Return a chunk's outcomes, or the chunks to try again where its process was lost."""
+        try:
+            found: list[Any] = ray.get(ready)
+        except ray.exceptions.RayTaskError as error:
+            self._idle.append(actor)
+            raise error.cause from None  # the job itself could not be opened: nothing can go on
+        except LOST as error:
+            self._dismiss(actor)
+            again = chunk.after(loss_of(error), self._retries)
+            return [again] * len(chunk.items) if isinstance(again, Outcome) else again
+        self._idle.append(actor)
+        return found
+
+    def _wait(self, running: list[Any]) -> Any:
+        """Return the first chunk to be done; None where it was a worker that came up, or nothing happened."""
+        ready, _ = ray.wait([*running, *self._starting], num_returns=1, timeout=_PATIENCE)
+        if not ready:
+            if not running:
+                free = ray.available_resources()
+                self._progress.say(
+                    f"waiting for a worker: {len(self._starting)} asked for, {free.get('CPU', 0):g} CPUs and "
+                    f"{free.get('GPU', 0):g} GPUs free in the cluster"
+                )
+            return None
+        if ready[0] not in self._starting:
+            return ready[0]
+        actor = self._starting.pop(ready[0])
+        try:
+            ray.get(ready[0])
+        except LOST as error:
+            self._failed_starts += 1
+            if self._failed_starts > _FAILED_STARTS:
+                raise BadInput(f"no worker process can be started: {error}") from error
+            self._dismiss(actor)
+        else:
+            self._failed_starts = 0
+            self._idle.append(actor)
+        return None
+
+    def _hire(self) -> None:
+        actor = self._start()
+        self._alive.append(actor)
+        self._starting[actor.ready.remote()] = actor
+
+    def _dismiss(self, actor: Any) -> None:
+        """Put another in the place of an actor that is lost, or was not reached."""
+        self._alive.remove(actor)
+        ray.kill(actor)
+        self._hire()
+
+    def _chunks(self, count: int, one_by_one: bool) -> list[Chunk]:
         """Return the items in the order in which they start."""
-        size = max(1, min(_LARGEST_CHUNK, count // (_CHUNKS_PER_WORKER * len(self._actors))))
+        size = max(1, min(_LARGEST_CHUNK, count // (_CHUNKS_PER_WORKER * self._workers)))
         size = 1 if one_by_one else size
-        return [list(range(i, min(i + size, count))) for i in range(0, count, size)]
+        return [Chunk(list(range(i, min(i + size, count)))) for i in range(0, count, size)]
 
 
-def _next(
-    todo: list[list[int]], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]
-) -> list[int] | None:
+def _next(todo: list[Chunk], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]) -> Chunk | None:
     """Take the first chunk that can start off the list; None when all wait for something."""
     for place, chunk in enumerate(todo):
-        if needs is None or all(outcomes[i] is not None for i in needs[chunk[0]]):
+        if needs is None or all(outcomes[i] is not None for i in needs[chunk.items[0]]):
             return todo.pop(place)
     return None
 

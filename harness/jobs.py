@@ -1,12 +1,11 @@
 """How work reaches workers: a Job is made once per worker and fed items; one bad item costs only itself."""
 
-import errno
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from harness.faults import Unwritable, no_room, told, traced, unwritable
 from harness.types import BadInput, Unscorable
 
 I = TypeVar("I", contravariant=True)  # noqa: E741
@@ -33,36 +32,22 @@ class Outcome(Generic[O]):
     crash: str | None = None
 
 
-class Unwritable(BadInput):
-    """The output cannot be written: no fault of the item at hand, and the end of every other."""
-
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-
-
-@contextmanager
-def writing(where: object) -> Iterator[None]:
-    """Turn a full or read-only disk into Unwritable, naming `where`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        raise Unwritable(
-            f"{where}: cannot be written to ({error.strerror}); make room there, then go on with --resume"
-        ) from error
-
-
 def attempt(work: Callable[[Any], O], item: Any) -> Outcome[O]:
-    """Return the outcome of one item, whatever happens in it: the project's one fault boundary."""
+    """Return the outcome of one item, whatever happens in it: the project's one fault boundary.
+
+    Raises Unwritable when there is no room for what it makes.
+    """
     try:
         return Outcome(value=work(item))
     except Unwritable:
         raise
     except (BadInput, Unscorable, FloatingPointError) as error:
         return Outcome(reason=str(error))
-    except Exception as error:  # noqa: BLE001 a fault in one clip must not cost the others; it is kept and shown
-        return Outcome(reason=f"{type(error).__name__}: {error}", crash=traceback.format_exc())
+    except Exception as error:
+        # The fault of one item must not cost the others; it is kept and shown.
+        if no_room(error):
+            raise unwritable(error) from error
+        return Outcome(reason=told(error), crash=traced(error))
 
 
 Needs = Sequence[Sequence[int]]

@@ -22,7 +22,7 @@ from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
-from harness.trials import TrialPlan, TrialResult
+from harness.trials import TrialPlan, TrialResult, judged
 from harness.types import BadInput
 from harness.weights import Weights
 from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
@@ -218,9 +218,10 @@ class Run:
             seed=self.sweep.seed,
             workers=self.sweep.resources.workers,
             gpus=self.sweep.resources.gpus,
+            retries=self.sweep.retries,
         )
         with self.record.phase("trials"):
-            found = self.engine.trials(plan)
+            found = judged(self.engine.trials(plan), entry.search.objectives)
         self._tried(entry, found)
 
     def _tried(self, entry: MethodEntry, found: Sequence[TrialResult]) -> None:

@@ -201,6 +201,9 @@ class Record:
                 "status": result.status,
                 "reason": result.reason,
                 "model": None if result.model is None else os.path.relpath(result.model, self.path.parent),
+                "objectives": dict(result.objectives),
+                "pareto": result.front,
+                "copied": [asdict(copy) for copy in result.copied],
             }
         )
         if result.status == "failed":

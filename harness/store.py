@@ -7,14 +7,22 @@ name and renamed when complete: a folder or file that exists is whole, whenever 
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
+import tempfile
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+_PRIVATE = re.compile(r"\.[0-9a-f]{32}\.(?P<host>[^@]*)@(?P<pid>\d+)(\.|$)")
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +45,83 @@ class Store:
 def write_whole(path: Path, build: Callable[[Path], None]) -> None:
     """Let `build` write a file or folder under a private name beside `path`, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    private = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    private = path.with_name(f"{private_name()}.{path.name}")
     try:
         build(private)
         if private.is_dir() and path.exists():
             return  # another worker made the same meanwhile
         os.replace(private, path)
     finally:
-        if private.is_dir():
-            shutil.rmtree(private)
-        else:
-            private.unlink(missing_ok=True)
+        _remove(private)
+
+
+@contextmanager
+def scratch(parent: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder, on this machine's own disk if no parent is named.
+
+    It is removed with the block, or by `sweep_up` where its process was killed.
+    """
+    folder = (parent or Path(tempfile.gettempdir())) / private_name()
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def sweep_up(*roots: Path) -> int:
+    """Remove what writers that were killed left under `roots` and among scratch folders; return how many.
+
+    A file of this machine goes when its process is no more, one of another machine after a day.
+    """
+    left = [p for root in roots for p in _privates(root, deep=True)]
+    left += _privates(Path(tempfile.gettempdir()), deep=False)
+    gone = [p for p in left if _abandoned(p)]
+    for path in gone:
+        _remove(path)
+    return len(gone)
+
+
+def private_name() -> str:
+    """Return a name that nobody else takes, and that tells whose it is."""
+    return f".{uuid.uuid4().hex}.{socket.gethostname()}@{os.getpid()}"
+
+
+def _privates(root: Path, deep: bool) -> list[Path]:
+    """Return the private files and folders under a root; what is in a private folder goes with it."""
+    found = []
+    folders = [root] if root.is_dir() else []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if _PRIVATE.match(entry.name):
+                    found.append(Path(entry.path))
+                elif deep and entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+    return found
+
+
+def _abandoned(path: Path) -> bool:
+    """Return whether nobody writes a private file any more."""
+    whose = _PRIVATE.match(path.name)
+    if whose is None:
+        return False
+    try:
+        if whose["host"] != socket.gethostname():
+            return time.time() - path.stat().st_mtime > _DAY
+        os.kill(int(whose["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (FileNotFoundError, PermissionError):
+        return False
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def digest(inputs: Any) -> str:

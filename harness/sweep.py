@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 from harness import config
+from harness.faults import check_room, no_room, unwritable
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
 from harness.record import Record, about_sweep, full_command, run_folder
-from harness.store import Store
+from harness.store import Store, sweep_up
 from harness.types import BadInput
 
 
@@ -30,6 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        if not no_room(error):
+            raise
+        print(unwritable(error), file=sys.stderr)
+        return 2
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -45,18 +51,21 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
-    from harness.execute import actor_pool, cluster
+    from harness.execute import actor_pool, check_resources, cluster
     from harness.tune import run_trials
     from reports import write_views
 
-    progress = Progress()
+    progress, store = Progress(), Store(out.parent / ".store")
+    sweep_up(out, store.root)
+    check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
-    with cluster(options.workers) as workers:
+    with cluster(options.workers, [out, store.root]) as workers:
+        check_resources(sweep.resources)
         engine = Engine(
-            pool=lambda: actor_pool(workers, sweep.resources.gpus, progress),
+            pool=lambda: actor_pool(workers, sweep.resources.gpus, progress, sweep.retries),
             trials=lambda plan: run_trials(plan, progress),
         )
-        Run(sweep, out, engine, record, Store(out.parent / ".store")).go()
+        Run(sweep, out, engine, record, store).go()
     write_views(out)
     progress.say(f"leaderboard: {out / 'leaderboard.html'}")
     failures = record.fields["failures"]

@@ -1,17 +1,15 @@
 """Trials as plain data: what is to be tried, what became of it, and a runner without Ray for tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.config import Range, Search
-from harness.fit import FitSpec, fit
-from harness.jobs import Outcome
+from harness.config import DEFAULT_TRIALS, Range, Retries, Search
+from harness.fit import FitSpec, fit, read_curve
+from harness.jobs import Outcome, attempt
 from harness.types import BadInput
-
-_DEFAULT_TRIALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +22,33 @@ class TrialPlan:
     seed: int
     workers: int
     gpus: float
+    retries: Retries = field(default_factory=Retries)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy of another trial's weights by population-based training: at which step, from which params."""
+
+    step: int
+    source: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What became of a trial; `model` is None unless it is done; `crash` as in Outcome."""
+    """What became of a trial; `model` is None unless it is done; `crash` as in Outcome.
+
+    objectives: the last value of each loss that was searched by. front: whether no other trial is at least as
+    good in all of them and better in one; None without a search by them. copied: as in Copied.
+    """
 
     params: Mapping[str, Any]
     status: Literal["done", "failed", "stopped"]
     reason: str | None
     model: Path | None
     crash: str | None = None
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    front: bool | None = None
+    copied: tuple[Copied, ...] = ()
 
     @staticmethod
     def of(outcome: Outcome[Path]) -> "TrialResult":
@@ -47,7 +61,7 @@ class TrialResult:
 def trial_count(search: Search) -> int:
     """Return how many trials a search makes. Raises BadInput when a grid is given an interval."""
     if search.algorithm != "grid":
-        return search.trials or _DEFAULT_TRIALS
+        return search.trials or DEFAULT_TRIALS
     return len(grid(search))
 
 
@@ -64,15 +78,43 @@ def ordered(results: Sequence[TrialResult]) -> list[TrialResult]:
     return sorted(results, key=lambda r: [(isinstance(v, str), v) for v in r.params.values()])
 
 
+def judged(results: Sequence[TrialResult], objectives: Sequence[str]) -> list[TrialResult]:
+    """Return results with the last value of each objective, and whether they are on the Pareto front."""
+    values = {}
+    for index, result in enumerate(results):
+        if result.model is not None:
+            last = read_curve(result.model)[-1][1]
+            values[index] = {name: last[name] for name in objectives if name in last}
+    whole = {i: tuple(v.values()) for i, v in values.items() if len(v) == len(objectives)}
+    best = dict(zip(whole, pareto_front([*whole.values()]), strict=True))
+    return [
+        replace(result, objectives=values.get(index, {}), front=best.get(index))
+        for index, result in enumerate(results)
+    ]
+
+
+def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
+    """Return, for each point, whether no other is as low in every value and lower in one."""
+    return [not any(_dominates(other, point) for other in points) for point in points]
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
+
+
 def run_in_process(plan: TrialPlan) -> list[TrialResult]:
     """Run a grid's trials one after another, here."""
     results = []
     for params in grid(plan.search):
         spec = plan.spec.with_params(params)
-        try:
-            if not spec.model_path().exists():
-                fit(spec)
-            results.append(TrialResult(params, "done", None, spec.model_path()))
-        except FloatingPointError as error:
-            results.append(TrialResult(params, "failed", str(error), None))
+        outcome = attempt(trained, spec)
+        status: Literal["done", "failed"] = "done" if outcome.value else "failed"
+        results.append(TrialResult(params, status, outcome.reason, outcome.value, outcome.crash))
     return ordered(results)
+
+
+def trained(spec: FitSpec) -> Path:
+    """Return the model of a trial, trained here if it is not in the store."""
+    if not spec.model_path().exists():
+        fit(spec)
+    return spec.model_path()

@@ -1,44 +1,54 @@
 """Trials on Ray Tune: the search space, the schedulers, resume after a kill.
 
 A trial with one worker is a plain Tune function in a reused actor; with several it hands its training to
-Ray Train (`train`). A trial whose model is in the store already is done at once. A NaN loss ends its trial
-with its reason; a worker that dies is resumed from its last checkpoint, twice at most.
+Ray Train (`train`). A trial whose model is in the store already is done at once. A NaN loss, or any other
+exception, ends its trial with its reason: it would come again. A trial that loses its process or its node
+goes on from its last checkpoint, on a budget for each kind of loss.
 """
 
 import os
-import tempfile
+import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.schedulers import ASHAScheduler
+from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from harness.config import Range, Search
+from harness.execute import LOST, loss_of
+from harness.faults import Loss, Unwritable, lost_to
 from harness.fit import FitSpec, fit, read_curve
+from harness.jobs import Outcome, attempt
+from harness.population import Population
 from harness.progress import Progress, Step
+from harness.store import scratch
 from harness.train import fit_on_workers
 from harness.trials import TrialPlan, TrialResult, ordered, trial_count
 from harness.types import BadInput
 
-_CRASH_RETRIES = 2
-
 
 def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
-    """Run or resume a method's trials; return them in the order of their parameters."""
+    """Run or resume a method's trials; return them in the order of their parameters.
+
+    Raises Unwritable when a trial found no room for what it makes.
+    """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    trainable = tune.with_resources(partial(_trial, plan.spec, plan.workers, plan.gpus), _resources(plan))
+    trainable = tune.with_resources(partial(_trial, plan), _resources(plan))
     step = progress.start(f"{plan.spec.method}: training", trial_count(plan.search), "trials")
+    shutil.rmtree(_given_up(plan), ignore_errors=True)
     run = tune.RunConfig(
         name=plan.folder.name,
         storage_path=str(plan.folder.parent.resolve()),
         verbose=0,
-        callbacks=[_Line(step)],
-        failure_config=tune.FailureConfig(max_failures=_CRASH_RETRIES),
-        checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+        callbacks=[_Watch(step, plan)],
+        failure_config=tune.FailureConfig(max_failures=-1),  # _Watch counts, by kind
+        # A population's checkpoints are few, and one may still be copied from when the next is there.
+        checkpoint_config=tune.CheckpointConfig(num_to_keep=None if plan.search.algorithm == "pbt" else 1),
     )
     if tune.Tuner.can_restore(str(plan.folder.resolve())):
         tuner = tune.Tuner.restore(
@@ -51,45 +61,71 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
         tuner = tune.Tuner(
             trainable, param_space=_space(plan.search), tune_config=_tune_config(plan), run_config=run
         )
-    results = [_result(plan.spec, result) for result in tuner.fit()]
+    results = [_result(plan, result) for result in tuner.fit()]
     step.done = len(results)
     step.finish()
     return ordered(results)
 
 
-def _trial(spec: FitSpec, workers: int, gpus: float, params: Mapping[str, Any]) -> None:
+def _trial(plan: TrialPlan, params: Mapping[str, Any]) -> None:
     """One trial, in Tune's actor."""
-    chosen = spec.with_params(params)
-    reason = None
-    if not chosen.model_path().exists():
-        try:
-            _train(chosen, workers, gpus)
-        except FloatingPointError as error:
-            reason = str(error)
-    points = read_curve(chosen.model_path()) if reason is None else [(0, {})]
+    trial = tune.get_context().get_trial_id()
+    spec = _spec(plan, trial, params)
+    given_up = _given_up(plan) / trial
+    full = False
+    try:
+        if given_up.exists():
+            outcome = Outcome[Path](reason=(reason := given_up.read_text()), crash=reason)
+        else:
+            outcome = attempt(partial(_trained, plan, trial), spec)
+    except Unwritable as error:
+        outcome, full = Outcome(reason=str(error)), True
+    points = read_curve(outcome.value) if outcome.value is not None else [(0, {})]
     step, losses = points[-1]
-    tune.report({"step": step, **losses, "reason": reason, "finished": True})
+    ended = {"reason": outcome.reason, "crash": outcome.crash, "unwritable": full, "finished": True}
+    tune.report({"step": step, **losses, **ended})
 
 
-def _train(spec: FitSpec, workers: int, gpus: float) -> None:
-    if workers > 1:
-        fit_on_workers(spec, workers, gpus, name=tune.get_context().get_trial_id())
-        return
+def _spec(plan: TrialPlan, trial: str, params: Mapping[str, Any]) -> FitSpec:
+    """Return a trial's training; in a population it shares no model, having weights of others in it."""
+    spec = plan.spec.with_params(params)
+    return Population.apart(spec, trial) if plan.search.algorithm == "pbt" else spec
+
+
+def _trained(plan: TrialPlan, trial: str, spec: FitSpec) -> Path:
+    if spec.model_path().exists():
+        return spec.model_path()
+    if plan.workers > 1:
+        fit_on_workers(spec, plan.workers, plan.gpus, plan.retries, name=trial)
+        return spec.model_path()
+    sink: Any = _report
+    population = None
+    if plan.search.algorithm == "pbt":
+        params = {name: spec.config[name] for name in plan.search.space}
+        sink = population = Population(plan.folder, trial, params, plan.search.interval, _report)
     checkpoint = tune.get_checkpoint()
     if checkpoint is None:
-        fit(spec, sink=_report)
-    else:
-        with checkpoint.as_directory() as folder:
-            fit(spec, sink=_report, resume=Path(folder))
+        fit(spec, sink=sink)
+        return spec.model_path()
+    with checkpoint.as_directory() as folder:
+        if population is not None:
+            population.begin(Path(folder))
+        fit(spec, sink=sink, resume=Path(folder))
+    return spec.model_path()
 
 
 def _report(step: int, losses: Mapping[str, float], checkpoint: Callable[[Path], None] | None) -> None:
     if checkpoint is None:
         tune.report({"step": step, **losses})
         return
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint(Path(folder))
+    with scratch() as folder:
+        checkpoint(folder)
         tune.report({"step": step, **losses}, checkpoint=tune.Checkpoint.from_directory(folder))
+
+
+def _given_up(plan: TrialPlan) -> Path:
+    """Return the folder of files, one a trial, that say why it is not to be tried again."""
+    return plan.folder.parent / f"{plan.folder.name}.given_up"
 
 
 def _resources(plan: TrialPlan) -> dict[str, float]:
@@ -110,13 +146,24 @@ def _domain(values: list[Any] | Range, algorithm: str) -> Any:
 
 def _tune_config(plan: TrialPlan) -> tune.TuneConfig:
     search = plan.search
-    objective: dict[str, Any] = {"metric": search.objective, "mode": "min"}
+    objective: dict[str, Any] = {"metric": search.objectives[0], "mode": "min"}
     algorithm: Any = BasicVariantGenerator(random_state=plan.seed)
     scheduler = None
     if search.algorithm == "optuna":
-        algorithm = OptunaSearch(seed=plan.seed, **objective)
+        many = {"metric": search.objectives, "mode": ["min"] * len(search.objectives)}
+        algorithm = OptunaSearch(seed=plan.seed, **(objective if len(search.objectives) == 1 else many))
     if search.algorithm == "asha":
         scheduler = ASHAScheduler(time_attr="step", max_t=1_000_000, grace_period=1, **objective)
+    if search.algorithm == "pbt":
+        scheduler = PopulationBasedTraining(
+            time_attr="step",
+            perturbation_interval=search.interval,
+            hyperparam_mutations=_space(search),
+            custom_explore_fn=partial(_within, search),
+            synch=True,  # what is copied does not depend on who is fast
+            require_attrs=False,
+            **objective,
+        )
     return tune.TuneConfig(
         num_samples=1 if search.algorithm == "grid" else trial_count(search),
         search_alg=algorithm,
@@ -126,32 +173,63 @@ def _tune_config(plan: TrialPlan) -> tune.TuneConfig:
     )
 
 
-def _result(spec: FitSpec, result: Any) -> TrialResult:
+def _within(search: Search, params: dict[str, Any]) -> dict[str, Any]:
+    """Return changed params, each within its interval: Ray multiplies without a look at it."""
+    bounds = {name: values for name, values in search.space.items() if isinstance(values, Range)}
+    return params | {name: min(max(params[name], r.low), r.high) for name, r in bounds.items()}
+
+
+def _result(plan: TrialPlan, result: Any) -> TrialResult:
     params = {name: result.config[name] for name in result.config}
-    model = spec.with_params(params).model_path()
+    trial = Path(result.path).name
+    model = _spec(plan, trial, params).model_path()
+    last = result.metrics or {}
+    if last.get("unwritable"):
+        raise Unwritable(last["reason"])
+    if last.get("reason") is not None:
+        return TrialResult(params, "failed", last["reason"], None, last["crash"])
     if result.error is not None:
         return TrialResult(params, "failed", str(result.error).strip().splitlines()[-1], None)
-    last = result.metrics or {}
-    if last.get("reason") is not None:
-        return TrialResult(params, "failed", last["reason"], None)
     if last.get("finished") and not model.exists():
         raise BadInput(
             f"{model}: the model of a finished trial is not in the store: it was deleted, or the code has "
             "changed since; run again without --resume"
         )
+    copied = Population.copied(plan.folder, trial)
     if not model.exists():
-        return TrialResult(params, "stopped", "stopped early by the scheduler", None)
-    return TrialResult(params, "done", None, model)
+        return TrialResult(params, "stopped", "stopped early by the scheduler", None, copied=copied)
+    if copied and copied[-1].step == read_curve(model)[-1][0]:
+        params = dict(copied[-1].source)  # copied at its end: nothing was trained with the changed values
+    return TrialResult(params, "done", None, model, copied=copied)
 
 
-class _Line(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
-    """Feeds the project's own progress line."""
+class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
+    """Feeds the project's own progress line, and counts what trials lose by kind.
 
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    Ray counts all losses alike and cannot be told in time which one was too many: a trial that has used up a
+    budget is begun once more and finds a file that says so.
+    """
+
+    def __init__(self, step: Step, plan: TrialPlan) -> None:
+        self._step, self._plan = step, plan
+        self._losses: dict[str, Counter[Loss]] = {}
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._step.advance(1)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._step.advance(1)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        error = trial.get_pickled_error()
+        loss = loss_of(error) if isinstance(error, LOST) else "worker"
+        losses = self._losses.setdefault(trial.trial_id, Counter())
+        losses[loss] += 1
+        budget, times = self._plan.retries.node, losses["node"]
+        if loss != "node":
+            budget, times = self._plan.retries.worker, losses["worker"] + losses["memory"]
+        if times > budget:
+            why = "" if isinstance(error, LOST) else f"; the last: {error}"
+            folder = _given_up(self._plan)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / trial.trial_id).write_text(lost_to(loss, times) + why)

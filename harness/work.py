@@ -5,6 +5,7 @@ file exists is done. Paths travel, never frames.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,11 +20,11 @@ from harness.contracts import Method
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
 from harness.faces import FILES, Policy, open_detector
+from harness.faults import writing
 from harness.fit import FitSpec, run_fit, run_stage
-from harness.jobs import writing
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
-from harness.store import Store, code_version, file_digest, write_whole
+from harness.store import Store, code_version, file_digest, scratch, write_whole
 from harness.types import BadInput, Sample, Unscorable
 from harness.weights import Weights
 
@@ -64,7 +65,9 @@ class Prepare:
             path = self.store.path("prepared", inputs, ".tar")
 
             def build(private: Path) -> None:
-                prepare.write(private, sample, self.policy, self.size, detector)
+                with scratch(private.parent) as folder:  # what it keeps beside its file goes there
+                    prepare.write(folder / path.name, sample, self.policy, self.size, detector)
+                    os.replace(folder / path.name, private)
 
             with writing(self.store.root):
                 return self.store.make(path, build)

@@ -20,7 +20,8 @@ from harness import config, data, datasets, faces, media, prepare, results
 from harness.datasets import synthetic
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.faces import POLICIES
-from harness.jobs import InProcess, Unwritable, in_process
+from harness.faults import Unwritable
+from harness.jobs import InProcess, in_process
 from harness.pipeline import Engine, Run
 from harness.prepared import arrays, index, tars
 from harness.prepared.command import Asked, Preparation

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -5,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from harness import tune
-from harness.config import Range, Search
+from harness.config import Range, Retries, Search
 from harness.contracts import TrainingData
 from harness.execute import cluster
+from harness.faults import Unwritable
 from harness.fit import Checkpoints, FitSpec, fit, read_curve, run_fit, run_stage
 from harness.progress import Progress
 from harness.store import Store
-from harness.trials import TrialPlan, run_in_process, trial_count
+from harness.trials import TrialPlan, TrialResult, judged, pareto_front, run_in_process, trial_count
 from harness.types import BadInput
 from harness.weights import Weights
 
@@ -108,6 +110,104 @@ def test_a_training_goes_on_from_the_last_checkpoint_that_was_kept(tmp_path: Pat
     model = run_fit(spec)
     assert [step for step, _ in read_curve(model)] == [1, 2, 3, 4]
     assert not kept.folder.exists()
+
+
+CLIMB = {"space": {"rate": {"low": 0.1, "high": 10.0}}, "trials": 4}
+
+
+def climbers(folder: Path, **search: object) -> TrialPlan:
+    chosen = Search.model_validate({**CLIMB, **search})
+    spec = replace(plan(folder, GRID).spec, method="tests.climbers", config={"steps": 20}, artefacts={})
+    return TrialPlan(spec, chosen, folder / "tune" / "climber", seed=1, workers=1, gpus=0)
+
+
+def test_a_population_goes_on_from_the_weights_of_its_best(tmp_path: Path, ray_cluster: int) -> None:
+    found = tune.run_trials(climbers(tmp_path, algorithm="pbt", interval=5), Progress())
+    assert [r.status for r in found] == ["done"] * 4
+    copies = [(result, copy) for result in found for copy in result.copied]
+    assert copies
+    for result, copy in copies:
+        assert result.model is not None
+        rates = json.loads((result.model / "rates.json").read_text())
+        assert len(rates) == 20
+        assert copy.step % 5 == 0
+        # The weights of before are the other's, those of after are its own.
+        assert rates[copy.step - 1] == copy.source["rate"]
+        assert all(0.1 <= rate <= 10 for rate in rates)
+        assert rates[-1] == result.params["rate"]
+        assert len(read_curve(result.model)) == 20
+
+
+def test_optuna_with_two_losses_finds_a_front(tmp_path: Path, ray_cluster: int) -> None:
+    asked = climbers(tmp_path, algorithm="optuna", objective=["recon", "effort"])
+    found = judged(tune.run_trials(asked, Progress()), asked.search.objectives)
+    assert [r.status for r in found] == ["done"] * 4
+    for result in found:  # more effort is always less recon: no trial is better than another in both
+        assert result.objectives["effort"] == result.params["rate"]
+        assert result.front
+
+
+def test_a_front_leaves_out_what_another_beats() -> None:
+    assert pareto_front([(1, 3), (2, 2), (3, 1), (2, 3), (3, 3)]) == [True, True, True, False, False]
+    assert pareto_front([(1, 1), (1, 1)]) == [True, True]
+    assert pareto_front([]) == []
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"algorithm": "asha", "objective": ["recon", "effort"]}, "one loss"),
+        ({"algorithm": "pbt", "trials": 1}, "two trials"),
+        ({"objective": []}, "name a loss"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(search: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Search.model_validate(search)
+
+
+def faulty(folder: Path, fault: str, **retries: int) -> tuple[TrialResult, int]:
+    """Return what became of one trial with a fault in its third step, and how often it was begun."""
+    asked = climbers(folder, algorithm="grid", space={"rate": [1.0]})
+    config = {"steps": 4, "fault": fault, "begun": str(folder / "begun")}
+    chosen = replace(asked, spec=replace(asked.spec, config=config), retries=Retries(**retries))
+    (result,) = tune.run_trials(chosen, Progress())
+    return result, len((folder / "begun").read_text().splitlines())
+
+
+def test_an_exception_of_the_code_is_told_and_not_retried(tmp_path: Path, ray_cluster: int) -> None:
+    result, begun = faulty(tmp_path, "raise")
+    assert begun == 1
+    assert result.status == "failed"
+    assert result.reason == "KeyError: 'a bug'"
+    assert "climbers.py" in (result.crash or "")
+
+
+def test_want_of_memory_is_told_with_what_to_lower(tmp_path: Path, ray_cluster: int) -> None:
+    result, begun = faulty(tmp_path, "memory")
+    assert begun == 1
+    assert "out of memory: lower the method's batch" in (result.reason or "")
+
+
+def test_want_of_room_ends_the_run_by_name(tmp_path: Path, ray_cluster: int) -> None:
+    with pytest.raises(Unwritable, match=r"No space left on device.*--resume"):
+        faulty(tmp_path, "room")
+
+
+def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path, ray_cluster: int) -> None:
+    result, begun = faulty(tmp_path, "die once", worker=1)
+    assert (result.status, begun) == ("done", 2)
+    assert result.model is not None
+    assert [step for step, _ in read_curve(result.model)] == [1, 2, 3, 4]
+
+
+def test_a_trial_whose_process_always_dies_is_given_up_when_its_budget_is_spent(
+    tmp_path: Path, ray_cluster: int
+) -> None:
+    result, begun = faulty(tmp_path, "die", worker=1, node=9)
+    assert begun == 2
+    assert result.status == "failed"
+    assert "died 2 times" in (result.reason or "")
 
 
 def test_a_grid_of_an_interval_is_refused() -> None:

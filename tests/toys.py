@@ -1,7 +1,9 @@
 """A toy method and a toy metric for the engine's tests, reached by dotted name as a user's own would be."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,13 +11,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from harness.contracts import MethodCard, Training
-from harness.types import Clip, Request
+from harness.types import Clip, Measurement, Pair, Request
+from metrics.psnr import PSNR
 
 
 class Config(BaseModel):
     model_config = ConfigDict(extra="forbid")
     alpha: float = 0.0
     steps: int = 4
+    seconds: float = 0.0
+    """How long each step and each clip takes."""
 
 
 class Toy:
@@ -41,6 +46,7 @@ class Toy:
         step = json.loads((training.resume / "step.json").read_text()) if training.resume else 0
         while step < self.config.steps:
             step += 1
+            time.sleep(self.config.seconds)
             if self.config.alpha < 0:
                 training.report(step, {"recon": float("nan")})
             training.report(step, {"recon": 1 / step}, lambda folder, s=step: self._checkpoint(folder, s))
@@ -56,6 +62,7 @@ class Toy:
         self.value = float((folder / "toy.json").read_text())
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
+        time.sleep(self.config.seconds)
         return [
             Clip(np.full((r.frames, *r.reference.shape[1:]), int(self.value), np.uint8), r.audio)
             for r in requests
@@ -63,3 +70,16 @@ class Toy:
 
 
 METHOD = Toy
+
+
+class SlowPSNR(PSNR):
+    """PSNR that takes its time, so that a test can come between."""
+
+    card = replace(PSNR.card, name="slow_psnr")
+
+    def measure(self, pair: Pair) -> Measurement:
+        time.sleep(0.2)
+        return super().measure(pair)
+
+
+METRIC = SlowPSNR

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from harness import prepare
-from harness.jobs import writing
+from harness.faults import writing
 from harness.prepared import index, tars
 from harness.prepared.index import Row
 from harness.prepared.place import Place

@@ -15,7 +15,7 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from harness.jobs import writing
+from harness.faults import writing
 from harness.store import digest
 from harness.types import BadInput
 
