@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import media, portrait, results
+from harness import portrait, results
 from harness.contracts import Method
 from harness.demo.orders import Order, Orders, Progress
+from harness.disclosure import encode_generated
 from harness.faces import FILES, PolicyName
 from harness.store import write_whole
 from harness.types import BadInput, Frames, Request
@@ -87,7 +88,8 @@ class Maker:
         wish = portrait.Wish(order.emotion, order.level, order.text, order.shown)
         request = portrait.asked("clip", source, portrait.voice(folder / "sound.wav"), wish)
         pictures = self._watched(method, request, name, index)
-        write_whole(folder / f"{index}.mp4", lambda private: media.encode(private, pictures, request.audio))
+        target, maker = folder / f"{index}.mp4", self._known[order.models[index]].method
+        write_whole(target, lambda private: encode_generated(private, pictures, request.audio, maker))
         self.orders.tell(name, index, Progress("done", request.frames, request.frames))
 
     def _watched(
