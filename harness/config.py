@@ -285,11 +285,12 @@ def _check_names(sweep: Sweep, where: str) -> None:
             validated(
                 config, {**entry.config, **_first_values(entry.search)}, f"{where}: {key}: {entry.name}"
             )
-    for name in [*sweep.metrics, *sweep.metric_backbones]:
-        try:
+    try:
+        catalog.require_metrics(sweep.metrics)
+        for name in [*sweep.metrics, *sweep.metric_backbones]:
             catalog.metric(name)
-        except BadInput as error:
-            raise BadInput(f"{where}: key metrics: {error}") from error
+    except BadInput as error:
+        raise BadInput(f"{where}: key metrics: {error}") from error
     titles = [entry.title for entry in (*sweep.methods, *sweep.controls)]
     if doubled := sorted({t for t in titles if titles.count(t) > 1}):
         raise BadInput(f"{where}: {', '.join(doubled)} enters twice; give each entry a label of its own")

@@ -4,12 +4,13 @@ A method or metric is one module that exports METHOD or METRIC, a class with the
 reaches it by name through `catalog`; nothing registers itself.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from harness.types import Clip, Frames, Measurement, Pair, Request, Score, Split
 from harness.weights import Weights
@@ -173,6 +174,50 @@ class Method(Protocol):
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
         """Return one clip per request, in order, `request.frames` long, at the reference's size."""
         ...
+
+
+class NoOptions(BaseModel):
+    """The config of a method without options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Untrained(ABC):
+    """A base for a Method that has nothing to train here: say `card` (trains=False) and `show`.
+
+    `Config` is NoOptions unless a subclass has keys of its own, which it finds in `self.config`.
+    """
+
+    card: ClassVar[MethodCard]
+    Config: ClassVar[type[BaseModel]] = NoOptions
+    stages: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    @abstractmethod
+    def show(self, request: Request) -> Clip:
+        """Return the clip of one request. Raises Unscorable(reason) where there can be none."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Clip]:
+        """Return one clip a request, in order."""
+        return [self.show(request) for request in requests]
+
+    def stage_config(self, stage: str) -> Mapping[str, Any]:
+        """Return nothing: there are no stages."""
+        return {}
+
+    def run_stage(self, stage: str, training: Training, out: Path) -> None:
+        """Train nothing."""
+
+    def fit(self, training: Training) -> None:
+        """Train nothing."""
+
+    def save(self, folder: Path) -> None:
+        """Write nothing: there are no weights."""
+
+    def load(self, folder: Path) -> None:
+        """Read nothing: there are no weights."""
 
 
 @runtime_checkable

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import datasets
-from harness.config import Data
+from harness import datasets, protocol
+from harness.config import Data, Sweep
 from harness.contracts import TrainingData
 from harness.datasets import splits, synthetic
 from harness.faces import policy
 from harness.jobs import Executor
+from harness.protocol import Ask
 from harness.store import Store, digest
 from harness.types import BadInput, Sample
 from harness.weights import Weights
@@ -56,6 +57,13 @@ class Corpus:
         return digest([[p.name for p in data.clips], *labels, data.size])
 
 
+def weights_of(sweep: Sweep) -> Weights:
+    """Return where pretrained files are: in the folder given, or in one named `weights` beside the data."""
+    root = sweep.data.root
+    beside = root.parent / "weights" if root is not None else None
+    return Weights(sweep.weights or (beside if beside is not None and beside.is_dir() else None))
+
+
 def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights) -> Corpus:
     """Return the corpus that `data` describes. Raises BadInput when nothing in it can be used."""
     root = data.root or draw(pool, data, store)
@@ -78,6 +86,19 @@ def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights
         population=found.population,
         size=data.size,
     )
+
+
+def asks_of(found: Corpus, data: Data, seed: int, unasked: Mapping[str, str]) -> list[Ask]:
+    """Return what a run asks of every method: the tested clips that can be used, in order.
+
+    unasked: clips without a reference picture, with their reasons. Raises BadInput where no clip is left.
+    """
+    usable = [s for s in found.samples if s.id in found.files]
+    tested = protocol.choose_test([s for s in usable if s.id not in unasked], data.test_clips)
+    if not tested:
+        first = next(iter({**unasked, **found.unusable}.values()), "the split leaves none to test")
+        raise BadInput(f"{found.name}: no clip of the test split can be used: {first}")
+    return protocol.asks(tested, usable, found.files, data.reference, seed)
 
 
 def _prepared(

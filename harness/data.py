@@ -1,6 +1,12 @@
-"""Make, split, inspect and prepare data sets: `python -m harness.data synth | split | inspect | prepare`.
+"""Make, split, inspect and prepare data sets, and write down what a sweep asks of its methods.
 
-Arguments only.
+    python -m harness.data synth corpus --speakers 4 --clips-per-speaker 6
+    python -m harness.data inspect folder CLIPS --out runs/look
+    python -m harness.data prepare folder CLIPS --out prepared/clips --size 64
+    python -m harness.data split crema_d /data/CREMA-D --out splits/mine.yaml
+    python -m harness.data requests sweeps/baselines.yaml --out requests
+
+`python -m harness.data COMMAND --help` tells of each.
 
 Exit codes: 0 done; 1 done, but clips are unusable (counted, with their reasons; 0 with --allow-unusable);
 2 bad input.
@@ -123,6 +129,21 @@ def _prepare(options: argparse.Namespace) -> int:
     return 1 if unusable and not options.allow_unusable else 0
 
 
+def _requests(options: argparse.Namespace) -> int:
+    from harness import config, requests
+    from harness.progress import Progress
+
+    sweep = config.load(options.sweep, options.set)
+    out = _writable(options.out)
+    # Ray is slow to import, and a typing error should be told at once.
+    from harness.execute import actor_pool, cluster
+
+    with cluster(options.workers) as workers, actor_pool(workers, 0, Progress()) as pool:
+        asked = requests.write(pool, sweep, out)
+    print(f"{out}: {len(asked)} requests, listed in {out / requests.TABLE}")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.data",
@@ -167,6 +188,14 @@ def _parser() -> argparse.ArgumentParser:
     crop.add_argument("--weights", type=Path, metavar="DIR", help="where the face detector's file is")
     crop.add_argument("--resume", action="store_true", help="go on with a preparation that was stopped")
     crop.add_argument("--allow-unusable", action="store_true", help="exit with 0 though clips are unusable")
+    ask = commands.add_parser("requests", help="write what a sweep asks of its methods, for any program")
+    ask.set_defaults(run=_requests)
+    ask.add_argument("sweep", metavar="SWEEP", type=Path, help="a YAML file of sweeps/")
+    ask.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="requests.csv, pictures and sound"
+    )
+    ask.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of harness.sweep")
+    ask.add_argument("--workers", type=_count, metavar="N", help="CPUs to use (all)")
     return parser
 
 

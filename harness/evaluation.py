@@ -77,11 +77,10 @@ def check(asked: Evaluation) -> list[Match]:
     Raises BadInput for folders that do not fit, for metrics that do not exist, and for those whose protocol
     would not mean what it says.
     """
-    for name in asked.metrics:
-        try:
-            catalog.require_metric(name)
-        except BadInput as error:
-            raise BadInput(f"--metrics: {error}") from error
+    try:
+        catalog.require_metrics(asked.metrics)
+    except BadInput as error:
+        raise BadInput(f"--metrics: {error}") from error
     synced = _SYNC.intersection(asked.metrics)
     if synced and asked.faces != "none" and asked.backbones == "reference" and asked.lse_protocol is None:
         raise BadInput(

@@ -4,6 +4,7 @@
 
 MODEL is the folder of a trained model; a sweep's run.json names it for every trial. FACE is a picture, or a
 clip for a method that edits one. Frames are written as they come, so a long recording needs no more memory.
+The mp4's metadata says that it is generated, and by what; --mark writes it into the picture, too.
 Exit codes: 0 written; 2 bad input, nothing was written.
 """
 
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import media, portrait
+from harness import portrait
 from harness.contracts import Method
+from harness.disclosure import encode_generated, marked
 from harness.faces import POLICIES
 from harness.store import write_whole
 from harness.types import EMOTIONS, BadInput, Frames, Request
@@ -50,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         help="how the face is found and cropped (face-v1)",
     )
     add("--weights", type=Path, metavar="DIR", help="folder of pretrained files, searched first")
+    add("--mark", action="store_true", help='write "generated" into every picture')
     add("--out", type=Path, required=True, metavar="FILE", help="the mp4 to write")
     return made
 
@@ -78,9 +81,11 @@ def _generate(options: argparse.Namespace) -> None:
     request = portrait.asked(options.out.stem, source, audio, wish)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
+    made = clock.pictures(method, request)
+    pictures = marked(made) if options.mark else made
     write_whole(
         options.out,
-        lambda private: media.encode(private, clock.pictures(method, request), request.audio),
+        lambda private: encode_generated(private, pictures, request.audio, options.method),
     )
     print(f"{options.out}: {clock.told()}")
 

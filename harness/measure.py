@@ -223,7 +223,11 @@ class Aggregate:
 @lru_cache(maxsize=1)
 def _made(metrics: tuple[tuple[str, Setup], ...]) -> list[Metric]:
     """Return the metrics, loaded once a worker for measuring and aggregating."""
-    return [catalog.metric(name)(setup) for name, setup in metrics]
+    made = [catalog.metric(name)(setup) for name, setup in metrics]
+    for (name, _), metric in zip(metrics, made, strict=True):
+        if not isinstance(getattr(metric, "card", None), MetricCard):
+            raise BadInput(f"{name}: its card is no MetricCard; see harness/contracts.py")
+    return made
 
 
 def read_measurements(record: Path) -> dict[str, Measurement]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from harness import catalog, corpus, protocol, results, scoring, tables
+from harness import catalog, corpus, external, protocol, results, scoring, tables
 from harness.config import MethodEntry, Sweep
 from harness.contracts import Setup
 from harness.corpus import Corpus
@@ -23,7 +23,6 @@ from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
 from harness.trials import TrialPlan, TrialResult, judged
-from harness.types import BadInput
 from harness.weights import Weights
 from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
 
@@ -78,10 +77,8 @@ class Run:
 
     @property
     def weights(self) -> Weights:
-        """Where pretrained files are looked for: the folder given, or one named `weights` beside the data."""
-        root = self.sweep.data.root
-        beside = root.parent / "weights" if root is not None else None
-        return Weights(self.sweep.weights or (beside if beside is not None and beside.is_dir() else None))
+        """Where pretrained files are looked for."""
+        return corpus.weights_of(self.sweep)
 
     @property
     def metrics(self) -> tuple[tuple[str, Setup], ...]:
@@ -115,16 +112,19 @@ class Run:
                 self.record.corpus("training_split", trained_on)
                 if trained_on.population and trained_on.population == tested_on.population:
                     splits.check_untrained(tested_on.samples, trained_on.samples)
-            usable = [s for s in tested_on.samples if s.id in tested_on.files]
-            askable = [s for s in usable if s.id not in unasked]
-            tested = protocol.choose_test(askable, sweep.data.test_clips)
-            if not tested:
-                first = next(iter(unasked.values()), "see split.unusable in run.json")
-                raise BadInput(f"{self.out}: no clip of the test split can be used: {first}")
-            asked = protocol.asks(tested, usable, tested_on.files, sweep.data.reference, sweep.seed)
+            asked = corpus.asks_of(tested_on, sweep.data, sweep.seed, unasked)
+            self._look_outside(asked)
             asked, trained_on = self._described(pool, asked, trained_on)
             tables.write_samples(self.out, asked)
         return asked, trained_on
+
+    def _look_outside(self, asked: Sequence[Ask]) -> None:
+        """Note what folders of clips from elsewhere lack or hold beside; BadInput for a wrong one."""
+        tested = [ask.sample.id for ask in asked]
+        for entry in (*self.sweep.methods, *self.sweep.controls):
+            if entry.name == external.NAME:
+                self.record.fields["warnings"] += external.remarks(entry.title, entry.config, tested)
+        self.record.write()
 
     def _described(
         self, pool: Executor, asked: Sequence[Ask], trained_on: Corpus
@@ -234,8 +234,11 @@ class Run:
                 self.record.curve(entry.title, trial, "fit", read_curve(result.model))
 
     def _enter(self, entry: MethodEntry, config: dict[str, object], trial: str, model: Path | None) -> None:
-        self.entrants.append(Entrant(entry.title, entry.name, trial, config, model))
-        self.record.method(entry.title, entry.name)
+        outside = entry.name == external.NAME
+        known = external.Folder.model_validate(config).model_dump(mode="json") if outside else config
+        card = external.card_of(config) if outside else catalog.method(entry.name).card
+        self.entrants.append(Entrant(entry.title, entry.name, trial, known, model))
+        self.record.method(entry.title, card)
 
     def _price(self, pool: Executor, asked: Sequence[Ask]) -> None:
         """Record what each trained method costs; its trials' models are of one shape."""
@@ -293,7 +296,8 @@ class Run:
             )
             for ask in asked
         )
-        # A control reads its clip: it has no speed of generation.
-        timed = not self.record.fields["methods"][entrant.title]["control"]
+        # A control reads its clip, and clips from elsewhere are read, too: they have no speed of generation.
+        control = self.record.fields["methods"][entrant.title]["control"]
+        timed = not control and entrant.method != external.NAME
         speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
         return scoring.Row(entrant.title, entrant.trial, pairs, speeds)

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import catalog, results
+from harness import results
 from harness.config import Sweep
-from harness.contracts import MetricCard
+from harness.contracts import MethodCard, MetricCard
 from harness.corpus import Corpus
 from harness.cost import Cost
 from harness.describe import Endpoint
@@ -175,9 +175,9 @@ class Record:
         self.fields["scenes"] = {"url": endpoint.url, "model": endpoint.model}
         self.write()
 
-    def method(self, title: str, name: str) -> None:
+    def method(self, title: str, card: MethodCard) -> None:
         """Note a method's card under its rows' title."""
-        self.fields["methods"][title] = asdict(catalog.method(name).card)
+        self.fields["methods"][title] = asdict(card)
 
     def cost(self, title: str, found: Outcome[Cost]) -> None:
         """Note what a method costs to run; nothing where it can answer no request, which each clip says."""

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--study", type=Path, help="a YAML file, such as sweeps/study.yaml")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--mark", action="store_true", help="write 'generated' into the demo's pictures")
     parser.add_argument("--database", help="votes' database (sqlite:///RUN_DIR/study/votes.sqlite)")
     options = parser.parse_args(arguments)
     try:
@@ -50,7 +51,7 @@ def _serve(options: argparse.Namespace) -> int:
     part = None if study is None else begun(options.run_dir, study, options.database)
     stop = Stop()
     stop.install()
-    demo = _demo(options.run_dir) if study is None else None
+    demo = _demo(options.run_dir, options.mark) if study is None else None
     with ray_here(stop):
         if not stop.came:
             run_site(options.run_dir, part, demo, place)
@@ -61,12 +62,12 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(run_dir: Path) -> "Demo | None":
+def _demo(run_dir: Path, mark: bool) -> "Demo | None":
     """Return the run's demo; None, and why, where it has nothing to show."""
     from harness.demo.place import set_up
 
     try:
-        return set_up(run_dir)
+        return set_up(run_dir, mark)
     except BadInput as error:
         print(f"no demo: {error}", flush=True)
         return None

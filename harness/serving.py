@@ -111,9 +111,9 @@ class _Site:
 class _Generator:
     """One replica that makes the demo's clips, one at a time."""
 
-    def __init__(self, run_dir: Path, orders: Path) -> None:
-        self._orders = Orders(orders)
-        self._make = Maker(run_dir, self._orders, Weights(), _CLIP_SECONDS)
+    def __init__(self, run_dir: Path, demo: Demo) -> None:
+        self._orders = Orders(demo.orders)
+        self._make = Maker(run_dir, self._orders, Weights(), _CLIP_SECONDS, demo.mark)
 
     async def check_health(self) -> None:
         """Forget old orders whenever Ray Serve asks, so that they go though nobody comes."""
@@ -173,7 +173,7 @@ def run_site(run_dir: Path, study: StudyPart | None, demo: Demo | None, place: P
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
     )
     run_dir = run_dir.absolute()
-    generator = None if demo is None else _generator().bind(run_dir, demo.orders)
+    generator = None if demo is None else _generator().bind(run_dir, demo)
     site = deployment.bind(run_dir, study, demo, generator)
     serve.run(site, name="site", route_prefix="/", blocking=False)
 

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness import config
+from harness import config, external
 from harness.faults import check_room, no_room, unwritable
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     # Ray is slow to import, and a typing error should be told at once.
     sweep = config.load(options.sweep, options.set)
+    external.check(sweep)
     if options.out is None and "runtime_resources" in Path.cwd().parts:
         raise BadInput(
             "this job runs in Ray's own copy of the project, which Ray deletes: "
@@ -68,6 +69,8 @@ def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
         Run(sweep, out, engine, record, store).go()
     write_views(out)
     progress.say(f"leaderboard: {out / 'leaderboard.html'}")
+    for warning in record.fields["warnings"]:
+        progress.say(f"warning: {warning}")
     failures = record.fields["failures"]
     for failure in failures:
         progress.say(f"failed: {failure['what']}: {failure['reason']}")

@@ -6,6 +6,7 @@ file exists is done. Paths travel, never frames.
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,16 +17,17 @@ from typing import Any
 import cv2
 
 from harness import catalog, config, media, prepare
-from harness.contracts import Method
+from harness.contracts import Method, MethodCard
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
+from harness.disclosure import encode_generated
 from harness.faces import FILES, Policy, open_detector
 from harness.faults import writing
 from harness.fit import FitSpec, run_fit, run_stage
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
 from harness.store import Store, code_version, file_digest, scratch, write_whole
-from harness.types import BadInput, Sample, Unscorable
+from harness.types import BadInput, Clip, Sample, Unscorable
 from harness.weights import Weights
 
 
@@ -141,13 +143,23 @@ class Generate:
         clip = method.generate([asked])[0]
         seconds = time.perf_counter() - started
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
-        write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
+        write_whole(target, partial(_write_clip, clip=clip, entrant=entrant, card=card))
         if self.full_size and card.video_to_video and ask.source is not None:
             source, order = ask.source, played(len(asked.reference), 0, len(clip.frames))
             pictures = at_full_size(source, prepare.load(ask.reference), clip.frames, order)
             full = entrant.folder(self.run, "full") / f"{ask.sample.id}.mp4"
-            write_whole(full, lambda private: media.encode(private, pictures, clip.audio))
+            write_whole(full, lambda private: encode_generated(private, pictures, clip.audio, entrant.title))
         return {"seconds": seconds, "frames": len(clip.frames), "notes": dict(clip.notes)}
+
+
+def _write_clip(private: Path, clip: Clip, entrant: Entrant, card: MethodCard) -> None:
+    """Write a clip as it is measured and watched; an mp4 that came as a file stays that file."""
+    if clip.path is not None and clip.path.suffix.lower() == ".mp4":
+        shutil.copyfile(clip.path, private)
+    elif card.control:
+        media.encode(private, clip.frames, clip.audio)
+    else:
+        encode_generated(private, clip.frames, clip.audio, entrant.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness import faces, generate, media, portrait
+from harness import disclosure, faces, generate, media, portrait
 from harness.datasets import synthetic
 from harness.prepare import PreparedClip
 from harness.store import write_whole
@@ -56,9 +56,18 @@ def test_a_picture_and_a_voice_become_a_clip(place: Path, capsys: pytest.Capture
     assert clip.audio is not None and abs(len(clip.audio) - 33 * 640) < 1024
     told = capsys.readouterr().out
     assert "clip.mp4: 33 frames at " in told
+    assert "made by cvae with talking-face-harness" in (disclosure.told(place / "out" / "clip.mp4") or "")
     first = (place / "out" / "clip.mp4").read_bytes()
     assert generate.main(command(place)) == 0
     assert (place / "out" / "clip.mp4").read_bytes() == first
+
+
+def test_a_marked_clip_shows_that_it_is_generated(place: Path) -> None:
+    assert generate.main(command(place)) == 0
+    assert generate.main([*command(place, out=str(place / "marked.mp4")), "--mark"]) == 0
+    plain, marked = (media.read_clip(place / name) for name in ("out/clip.mp4", "marked.mp4"))
+    apart = np.abs(plain.frames.astype(int) - marked.frames).mean(axis=(0, 3))
+    assert apart[-8:, :40].mean() > 20 and apart[:40].mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import media, portrait, results
+from harness import portrait, results
 from harness.contracts import Method
 from harness.demo.orders import Order, Orders, Progress
+from harness.disclosure import encode_generated, marked
 from harness.faces import FILES, PolicyName
 from harness.store import write_whole
 from harness.types import BadInput, Frames, Request
@@ -60,11 +61,13 @@ def face_policy(weights: Weights) -> PolicyName:
 class Maker:
     """Makes clips, one at a time; keeps the models that it used last.
 
-    seconds: the longest that a clip may take.
+    seconds: the longest that a clip may take. mark: whether its pictures say that they are generated.
     """
 
-    def __init__(self, run: Path, orders: Orders, weights: Weights, seconds: float) -> None:
-        self.orders, self.weights, self.seconds = orders, weights, seconds
+    def __init__(
+        self, run: Path, orders: Orders, weights: Weights, seconds: float, mark: bool = False
+    ) -> None:
+        self.orders, self.weights, self.seconds, self.mark = orders, weights, seconds, mark
         self.faces = face_policy(weights)
         self._known = {model.name: model for model in models(run)}
         self._loaded: dict[str, tuple[Method, int]] = {}
@@ -86,8 +89,10 @@ class Maker:
         source = portrait.shown(folder / "picture.png", self.faces, size, self.weights, whole=False)
         wish = portrait.Wish(order.emotion, order.level, order.text, order.shown)
         request = portrait.asked("clip", source, portrait.voice(folder / "sound.wav"), wish)
-        pictures = self._watched(method, request, name, index)
-        write_whole(folder / f"{index}.mp4", lambda private: media.encode(private, pictures, request.audio))
+        made = self._watched(method, request, name, index)
+        pictures = marked(made) if self.mark else made
+        target, maker = folder / f"{index}.mp4", self._known[order.models[index]].method
+        write_whole(target, lambda private: encode_generated(private, pictures, request.audio, maker))
         self.orders.tell(name, index, Progress("done", request.frames, request.frames))
 
     def _watched(

@@ -18,11 +18,15 @@ _FEW = (
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demo of a run needs, as plain data: its folder, how many examples lie there, and a note."""
+    """What the demo of a run needs, as plain data: its folder, how many examples lie there, and a note.
+
+    mark: whether the pictures of its clips say that they are generated.
+    """
 
     folder: Path
     examples: int
     note: str
+    mark: bool = False
 
     @property
     def orders(self) -> Path:
@@ -36,7 +40,7 @@ def forget(orders: Path) -> None:
         shutil.rmtree(orders)
 
 
-def set_up(run_dir: Path) -> Demo:
+def set_up(run_dir: Path, mark: bool = False) -> Demo:
     """Forget earlier visitors, write the examples and return the demo.
 
     Raises BadInput where the run trained no model.
@@ -47,4 +51,4 @@ def set_up(run_dir: Path) -> Demo:
     count = write_examples(run_dir, folder / "examples")
     drawn = results.read_json(run_dir / "run.json")["config"].get("data", {}).get("reader") == "synthetic"
     found = face_policy(Weights()) == "face-v1"
-    return Demo(folder, count, (_DRAWN * drawn + _FEW * (not found)).strip())
+    return Demo(folder, count, (_DRAWN * drawn + _FEW * (not found)).strip(), mark)

@@ -15,6 +15,7 @@ from harness.demo import uploads
 from harness.demo.making import models
 from harness.demo.orders import Order, Orders, Progress
 from harness.demo.place import set_up
+from harness.disclosure import told
 from harness.types import BadInput
 from tests.demo.conftest import Place
 
@@ -89,6 +90,21 @@ def test_our_own_errors_are_told_and_raised(
     with pytest.raises(ZeroDivisionError):
         place.maker(name, 0)
     assert place.orders.progress(name, 0).reason == "an error on our side; it is in the log"
+
+
+def test_a_clip_says_that_it_is_generated_and_shows_it_where_the_server_marks(
+    place: Place, face: bytes
+) -> None:
+    name = place.order(face, tone(0.3))
+    shown = []
+    for mark in (False, True):
+        place.maker.mark = mark
+        place.orders.place(name, Order(("mine/t00",), "sad", None, None))
+        place.maker(name, 0)
+        clip = place.orders.folder(name) / "0.mp4"
+        assert "Generated video" in (told(clip) or "")
+        shown.append(media.read_clip(clip).frames.astype(int))
+    assert np.abs(shown[0] - shown[1])[:, -8:, :40].mean() > 20
 
 
 def test_a_clip_that_takes_too_long_is_stopped(place: Place, face: bytes) -> None:
