@@ -105,12 +105,27 @@ class Range(Strict):
 
 
 class Search(Strict):
-    """How trials are chosen. `objective` is a reported loss, minimised (ASHA and Optuna only)."""
+    """How trials are chosen. `objective` is a reported loss, minimised (ASHA and Optuna only).
+
+    space: values by key of the method, or by `seed`, a list: trials that differ in it alone become one row of
+    the report, the mean over seeds with their spread.
+    """
 
     algorithm: Literal["grid", "random", "asha", "optuna"] = "grid"
     space: dict[str, list[Any] | Range] = {}
     trials: int | None = Field(None, ge=1)
     objective: str = "recon"
+
+    @field_validator("space")
+    @classmethod
+    def _seeds_are_numbers(cls, space: dict[str, list[Any] | Range]) -> dict[str, list[Any] | Range]:
+        seeds = space.get("seed")
+        if seeds is None:
+            return space
+        listed = seeds if isinstance(seeds, list) else []
+        if not all(type(s) is int and s >= 0 for s in listed) or not 0 < len(listed) == len(set(listed)):
+            raise ValueError(f"seed: a list of different whole numbers from 0, not {seeds}")
+        return space
 
 
 class MethodEntry(Strict):
@@ -269,4 +284,5 @@ def _check_names(sweep: Sweep, where: str) -> None:
 
 
 def _first_values(search: Search) -> dict[str, Any]:
-    return {k: v.low if isinstance(v, Range) else v[0] for k, v in search.space.items()}
+    space = {name: values for name, values in search.space.items() if name != "seed"}
+    return {k: v.low if isinstance(v, Range) else v[0] for k, v in space.items()}

@@ -22,7 +22,7 @@ from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
-from harness.trials import TrialPlan, TrialResult
+from harness.trials import TrialPlan, TrialResult, method_params
 from harness.types import BadInput
 from harness.weights import Weights
 from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
@@ -229,7 +229,7 @@ class Run:
             trial = f"t{index:02d}"
             self.record.trial(entry.title, trial, result)
             if result.model is not None:
-                self._enter(entry, {**entry.config, **result.params}, trial, result.model)
+                self._enter(entry, {**entry.config, **method_params(result.params)}, trial, result.model)
                 self.record.curve(entry.title, trial, "fit", read_curve(result.model))
 
     def _enter(self, entry: MethodEntry, config: dict[str, object], trial: str, model: Path | None) -> None:

@@ -1,7 +1,7 @@
 """Trials as plain data: what is to be tried, what became of it, and a runner without Ray for tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,9 @@ from harness.jobs import Outcome
 from harness.types import BadInput
 
 _DEFAULT_TRIALS = 8
+
+SEED = "seed"
+"""The swept parameter that is no key of a method: trials that differ in it alone are one row of a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,19 @@ class TrialResult:
         )
 
 
+def spec_of(spec: FitSpec, params: Mapping[str, Any]) -> FitSpec:
+    """Return one trial's training: its `seed` is the training's own, all else is the method's config.
+
+    Stages that trials share keep the run's seed.
+    """
+    return replace(spec, seed=params.get(SEED, spec.seed)).with_params(method_params(params))
+
+
+def method_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's parameters that are keys of its method."""
+    return {name: value for name, value in params.items() if name != SEED}
+
+
 def trial_count(search: Search) -> int:
     """Return how many trials a search makes. Raises BadInput when a grid is given an interval."""
     if search.algorithm != "grid":
@@ -68,7 +84,7 @@ def run_in_process(plan: TrialPlan) -> list[TrialResult]:
     """Run a grid's trials one after another, here."""
     results = []
     for params in grid(plan.search):
-        spec = plan.spec.with_params(params)
+        spec = spec_of(plan.spec, params)
         try:
             if not spec.model_path().exists():
                 fit(spec)

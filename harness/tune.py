@@ -21,7 +21,7 @@ from harness.config import Range, Search
 from harness.fit import FitSpec, fit, read_curve
 from harness.progress import Progress, Step
 from harness.train import fit_on_workers
-from harness.trials import TrialPlan, TrialResult, ordered, trial_count
+from harness.trials import TrialPlan, TrialResult, ordered, spec_of, trial_count
 from harness.types import BadInput
 
 _CRASH_RETRIES = 2
@@ -59,7 +59,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
 
 def _trial(spec: FitSpec, workers: int, gpus: float, params: Mapping[str, Any]) -> None:
     """One trial, in Tune's actor."""
-    chosen = spec.with_params(params)
+    chosen = spec_of(spec, params)
     reason = None
     if not chosen.model_path().exists():
         try:
@@ -128,7 +128,7 @@ def _tune_config(plan: TrialPlan) -> tune.TuneConfig:
 
 def _result(spec: FitSpec, result: Any) -> TrialResult:
     params = {name: result.config[name] for name in result.config}
-    model = spec.with_params(params).model_path()
+    model = spec_of(spec, params).model_path()
     if result.error is not None:
         return TrialResult(params, "failed", str(result.error).strip().splitlines()[-1], None)
     last = result.metrics or {}
