@@ -109,6 +109,8 @@ class Range(Strict):
 class Search(Strict):
     """How trials are chosen.
 
+    space: values by key of the method, or by `seed`, a list: trials that differ in it alone become one row of
+    the report, the mean over seeds with their spread.
     objective: a reported loss, minimised by all but grid and random; with several, Optuna looks for their
     Pareto front, and run.json says which trials are on it. interval: every so many steps, a trial of
     population-based training (pbt) goes on from the weights of a better one, with values changed by chance,
@@ -135,6 +137,17 @@ class Search(Strict):
         if not self.objectives:
             raise ValueError("name a loss to go by")
         return self
+
+    @field_validator("space")
+    @classmethod
+    def _seeds_are_numbers(cls, space: dict[str, list[Any] | Range]) -> dict[str, list[Any] | Range]:
+        seeds = space.get("seed")
+        if seeds is None:
+            return space
+        listed = seeds if isinstance(seeds, list) else []
+        if not all(type(s) is int and s >= 0 for s in listed) or not 0 < len(listed) == len(set(listed)):
+            raise ValueError(f"seed: a list of different whole numbers from 0, not {seeds}")
+        return space
 
 
 class MethodEntry(Strict):
@@ -308,4 +321,5 @@ def _check_names(sweep: Sweep, where: str) -> None:
 
 
 def _first_values(search: Search) -> dict[str, Any]:
-    return {k: v.low if isinstance(v, Range) else v[0] for k, v in search.space.items()}
+    space = {name: values for name, values in search.space.items() if name != "seed"}
+    return {k: v.low if isinstance(v, Range) else v[0] for k, v in space.items()}

@@ -4,7 +4,7 @@ Plain Python: how work is spread is the engine's affair, passed in. Each step sk
 done, so the same call resumes a killed run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import catalog, corpus, external, protocol, results, scoring, tables
 from harness.config import MethodEntry, Sweep
-from harness.contracts import Setup
+from harness.contracts import MethodCard, Setup
 from harness.corpus import Corpus
 from harness.datasets import splits
 from harness.describe import Shot, describe, endpoint_of
@@ -22,7 +22,7 @@ from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
-from harness.trials import TrialPlan, TrialResult, judged
+from harness.trials import TrialPlan, TrialResult, judged, method_params
 from harness.weights import Weights
 from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
 
@@ -230,13 +230,13 @@ class Run:
             trial = f"t{index:02d}"
             self.record.trial(entry.title, trial, result)
             if result.model is not None:
-                self._enter(entry, {**entry.config, **result.params}, trial, result.model)
+                self._enter(entry, {**entry.config, **method_params(result.params)}, trial, result.model)
                 self.record.curve(entry.title, trial, "fit", read_curve(result.model))
 
     def _enter(self, entry: MethodEntry, config: dict[str, object], trial: str, model: Path | None) -> None:
         outside = entry.name == external.NAME
         known = external.Folder.model_validate(config).model_dump(mode="json") if outside else config
-        card = external.card_of(config) if outside else catalog.method(entry.name).card
+        card = card_of(entry.name, config)
         self.entrants.append(Entrant(entry.title, entry.name, trial, known, model))
         self.record.method(entry.title, card)
 
@@ -301,3 +301,8 @@ class Run:
         timed = not control and entrant.method != external.NAME
         speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
         return scoring.Row(entrant.title, entrant.trial, pairs, speeds)
+
+
+def card_of(name: str, config: Mapping[str, object]) -> MethodCard:
+    """Return the card of a method by name; that of clips from elsewhere is in their config."""
+    return external.card_of(config) if name == external.NAME else catalog.method(name).card

@@ -1,16 +1,23 @@
-"""`python -m harness.report RUN_DIR [--study]`: make a run's leaderboard again from its tables.
+"""Make a run's leaderboard again from its tables, or set two runs side by side.
 
-With --study the votes of the run's study are analysed first: study.html, the tables in RUN_DIR/study/, and
-people's columns in the leaderboard, which stay there until another analysis.
+    python -m harness.report RUN_DIR            the leaderboard: leaderboard.{html,md,csv,tex},
+    comparisons.csv python -m harness.report RUN_DIR --study    the votes of the run's study first:
+    study.html, RUN_DIR/study/, and people's columns in the leaderboard from then on python -m harness.report
+    BEFORE AFTER       AFTER/against-BEFORE.html: what differs in how the runs were made, which numbers
+    differ by more than chance
+
+A sweep that was killed is shown as far as it was measured, marked as partial.
+Exit codes: 0 written; 2 no run that can be shown, or two runs that cannot be compared (it says why).
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from harness.results import is_stopped
 from harness.study.votes import default_url
 from harness.types import BadInput
-from reports import write_views
+from reports import VIEWS, write_versus, write_views
 from reports.study import write_study
 
 
@@ -22,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="folder with results.csv and run.json")
+    parser.add_argument("after", type=Path, nargs="?", metavar="AFTER", help="a later run, to compare with")
     parser.add_argument("--study", action="store_true", help="analyse the votes of the run's study, too")
     parser.add_argument(
         "--database", metavar="URL", help="where the votes are (RUN_DIR/study/votes.sqlite), with --study"
@@ -30,16 +38,33 @@ def main(arguments: list[str] | None = None) -> int:
     run_dir: Path = given.run_dir
     if given.database and not given.study:
         parser.error("--database says where a study's votes are: give --study as well")
+    if given.after and given.study:
+        parser.error("--study is of one run: leave out AFTER")
     try:
+        for folder in filter(None, (run_dir, given.after)):
+            _finish_tables(folder)
+        if given.after:
+            path, said = write_versus(run_dir, given.after)
+            print(f"{said}\n{path}")
+            return 0
         if given.study:
             write_study(run_dir, given.database or default_url(run_dir))
         write_views(run_dir)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
-    for name in ["leaderboard.html", "leaderboard.md", *(["study.html"] if given.study else [])]:
+    for name in [*VIEWS, *(["study.html"] if given.study else [])]:
         print(run_dir / name)
     return 0
+
+
+def _finish_tables(run_dir: Path) -> None:
+    """Write the tables of a sweep that was killed before it did; nothing for any other run."""
+    if not is_stopped(run_dir):
+        return
+    from harness.partial import write_tables  # needs the metrics, which are slow to import
+
+    write_tables(run_dir)
 
 
 if __name__ == "__main__":

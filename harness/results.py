@@ -87,6 +87,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return record
 
 
+def is_stopped(run_dir: Path) -> bool:
+    """Whether a folder holds a sweep that was stopped, with what it takes to make its tables
+    (harness.partial).
+    """
+    try:
+        fields = read_json(run_dir / "run.json")
+    except (OSError, json.JSONDecodeError):
+        return False  # whoever reads it as a run says what is wrong
+    tables = (run_dir / "results.csv").exists() and not (run_dir / "work").is_dir()
+    return fields.get("kind") == "sweep" and fields.get("complete") is False and not tables
+
+
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

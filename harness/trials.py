@@ -11,6 +11,9 @@ from harness.fit import FitSpec, fit, read_curve
 from harness.jobs import Outcome, attempt
 from harness.types import BadInput
 
+SEED = "seed"
+"""The swept parameter that is no key of a method: trials that differ in it alone are one row of a report."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
@@ -56,6 +59,19 @@ class TrialResult:
         return TrialResult(
             {}, "done" if outcome.value else "failed", outcome.reason, outcome.value, outcome.crash
         )
+
+
+def spec_of(spec: FitSpec, params: Mapping[str, Any]) -> FitSpec:
+    """Return one trial's training: its `seed` is the training's own, all else is the method's config.
+
+    Stages that trials share keep the run's seed.
+    """
+    return replace(spec, seed=params.get(SEED, spec.seed)).with_params(method_params(params))
+
+
+def method_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's parameters that are keys of its method."""
+    return {name: value for name, value in params.items() if name != SEED}
 
 
 def trial_count(search: Search) -> int:
@@ -106,7 +122,7 @@ def run_in_process(plan: TrialPlan) -> list[TrialResult]:
     """Run a grid's trials one after another, here."""
     results = []
     for params in grid(plan.search):
-        spec = plan.spec.with_params(params)
+        spec = spec_of(plan.spec, params)
         outcome = attempt(trained, spec)
         status: Literal["done", "failed"] = "done" if outcome.value else "failed"
         results.append(TrialResult(params, status, outcome.reason, outcome.value, outcome.crash))

@@ -28,7 +28,7 @@ from harness.population import Population
 from harness.progress import Progress, Step
 from harness.store import scratch
 from harness.train import fit_on_workers
-from harness.trials import TrialPlan, TrialResult, ordered, trial_count
+from harness.trials import SEED, TrialPlan, TrialResult, ordered, spec_of, trial_count
 from harness.types import BadInput
 
 
@@ -88,7 +88,7 @@ def _trial(plan: TrialPlan, params: Mapping[str, Any]) -> None:
 
 def _spec(plan: TrialPlan, trial: str, params: Mapping[str, Any]) -> FitSpec:
     """Return a trial's training; in a population it shares no model, having weights of others in it."""
-    spec = plan.spec.with_params(params)
+    spec = spec_of(plan.spec, params)
     return Population.apart(spec, trial) if plan.search.algorithm == "pbt" else spec
 
 
@@ -101,7 +101,7 @@ def _trained(plan: TrialPlan, trial: str, spec: FitSpec) -> Path:
     sink: Any = _report
     population = None
     if plan.search.algorithm == "pbt":
-        params = {name: spec.config[name] for name in plan.search.space}
+        params = {name: spec.config[name] for name in plan.search.space if name != SEED}
         sink = population = Population(plan.folder, trial, params, plan.search.interval, _report)
     checkpoint = tune.get_checkpoint()
     if checkpoint is None:

@@ -1,8 +1,9 @@
 """From a pair to a Measurement, and from Measurements to a Score: shared by all metrics.
 
 Every Score has a 95 % interval. A mean over clips gets one from the spread of its speakers, as clips of one
-speaker are not independent; an accuracy gets Wilson's interval (Wilson 1927). Neither depends on the order of
-the clips. Set metrics (FID, KID), which are no means over clips, get a delete-a-group jackknife.
+speaker are not independent; an accuracy gets Wilson's interval for as many clips as its speakers leave
+independent (harness.intervals, both). Neither depends on the order of the clips. Set metrics (FID, KID),
+which are no means over clips, get a delete-a-group jackknife.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.intervals import mean_interval
+from harness.intervals import mean_interval, share_interval
 from harness.types import Measurement, Pair, Score, Unscorable
 
 DELETION_GROUPS = 10
-Z95 = 1.959963984540054
 
 
 def measurement(pair: Pair, value: float, detail: str | None = None) -> Measurement:
@@ -72,7 +72,7 @@ def mean_score(measurements: Sequence[Measurement]) -> Score:
 
 
 def accuracy_score(measurements: Sequence[Measurement]) -> Score:
-    """Return the percentage of right clips, with Wilson's interval in percent; NaN when none is scored.
+    """Return the percentage of right clips, with `share_interval` in percent; NaN when none is scored.
 
     Each scored value is 100.0 (right) or 0.0 (wrong); ValueError otherwise.
     """
@@ -84,10 +84,11 @@ def accuracy_score(measurements: Sequence[Measurement]) -> Score:
         raise ValueError(
             f"{wrong_kind[0].clip_id}: an accuracy's value is 0 or 100, not {wrong_kind[0].value}"
         )
-    right = sum(m.value == 100.0 for m in scored)
-    low, high = wilson_interval(right, len(scored))
-    value = 100.0 * right / len(scored)
-    return Score(value, 100.0 * low, 100.0 * high, len(scored), len(measurements) - len(scored))
+    right = np.array([m.value == 100.0 for m in scored], np.float64)
+    low, high = share_interval(right, [m.speaker for m in scored])
+    return Score(
+        100.0 * float(right.mean()), 100.0 * low, 100.0 * high, len(scored), len(measurements) - len(scored)
+    )
 
 
 def empty_score(measurements: Sequence[Measurement]) -> Score:
@@ -98,14 +99,6 @@ def empty_score(measurements: Sequence[Measurement]) -> Score:
 def scored_in_order(measurements: Sequence[Measurement]) -> list[Measurement]:
     """Return the scored measurements by clip id, so that no result depends on the order of arrival."""
     return sorted((m for m in measurements if m.scored), key=lambda m: m.clip_id)
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % Wilson score interval of a proportion, in 0..1; `trials` is at least 1."""
-    share, z2 = successes / trials, Z95**2
-    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = Z95 * sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def deletion_groups(scored: Sequence[Measurement]) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ class EmotionAccuracy:
         return measurement(pair, 100.0 if predicted == pair.emotion else 0.0, predicted)
 
     def aggregate(self, measurements: Sequence[Measurement]) -> Score:
-        """Return the percentage of clips recognised, with Wilson's interval."""
+        """Return the percentage of clips recognised, with `share_interval`."""
         return accuracy_score(measurements)
 
 

@@ -1,6 +1,7 @@
 """Views of a run: tables, plots and pages made from results alone."""
 
 from reports.summary import summary
-from reports.views import write_views
+from reports.versus_page import write_versus
+from reports.views import VIEWS, write_views
 
-__all__ = ["summary", "write_views"]
+__all__ = ["VIEWS", "summary", "write_versus", "write_views"]

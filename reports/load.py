@@ -4,7 +4,7 @@ Not done here: ranking, drawing. Nothing but the files of `harness.results` is r
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from harness.cost import Cost
 from harness.datasets.folder import SUFFIXES
 from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
 from harness.types import BadInput
+from reports import seeds
 
 STUDY = "study"
 """The folder of a run directory where a study is kept."""
@@ -109,7 +110,10 @@ class _People(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its record and its four tables, cells as text except where they are numbers."""
+    """One run: its record and its four tables, cells as text except where they are numbers.
+
+    seeds: those of the rows that stand for several trials (reports.seeds), by method and first trial.
+    """
 
     folder: Path
     record: Record
@@ -117,6 +121,7 @@ class Run:
     per_clip: pd.DataFrame
     clips: pd.DataFrame
     curves: pd.DataFrame
+    seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def clip_file(self, method: str, trial: str, clip: str) -> Path:
         """Return a clip's file; it need not exist. Only clips of an evaluation are not all mp4."""
@@ -127,7 +132,15 @@ class Run:
 
 
 def load(folder: Path) -> Run:
-    """Read a run directory. Raises BadInput, naming file and key, when it is not one."""
+    """Read a run directory, trials that differ only in their seed as one row.
+
+    Raises BadInput, naming file and key, when it is not one.
+    """
+    return _with_seeds(load_trials(folder))
+
+
+def load_trials(folder: Path) -> Run:
+    """Read a run directory with every trial a row of its own. Raises BadInput, naming file and key."""
     record = _record(folder / "run.json")
     run = Run(
         folder,
@@ -140,6 +153,28 @@ def load(folder: Path) -> Run:
     run = _with_people(run)
     _check_cards(run)
     return run
+
+
+def _with_seeds(run: Run) -> Run:
+    """Make one row of trials that differ only in their seed."""
+    alike = seeds.groups(run.record.trials)
+    merged = seeds.merge_clips(run.per_clip, alike)
+    tables = (run.clips, run.per_clip, merged)
+    others = {(m, t) for (m, first), group in alike.items() for t in group if t != first}
+    trials = [
+        t.model_copy(update={"params": {k: v for k, v in t.params.items() if k != seeds.SEED}})
+        if (t.method, t.trial) in alike
+        else t
+        for t in run.record.trials
+        if (t.method, t.trial) not in others
+    ]
+    return replace(
+        run,
+        record=run.record.model_copy(update={"trials": trials}),
+        results=seeds.merge_results(run.results, tables, alike, run.record.metrics),
+        per_clip=merged,
+        seeds={key: tuple(group.values()) for key, group in alike.items()},
+    )
 
 
 def _with_people(run: Run) -> Run:

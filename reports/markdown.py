@@ -4,11 +4,14 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from harness.contracts import MetricCard
 from reports.breakdown import Unscored, unscored
 from reports.load import Run
 from reports.notes import RELATED, facts, failed_trials, marks, meaning, notes, partial
-from reports.rank import SPEED, Board, Row, place_of
-from reports.trends import Trend, p_value, trends
+from reports.pairs import MARKS, Pair, lines, pairs, told_apart
+from reports.published import sources
+from reports.rank import SPEED, Board, Row
+from reports.trends import Trend, trends
 from reports.words import (
     NOTHING,
     arrow,
@@ -16,7 +19,9 @@ from reports.words import (
     coverage,
     fixed,
     interval,
+    p_value,
     params,
+    place,
     signed,
     symbol,
     title,
@@ -41,8 +46,10 @@ def markdown(run: Run, board: Board) -> str:
         *_failed(run),
         *_controls(run, board),
         "\n".join(f"- {n.mark + ' ' if n.mark else ''}{text(n.text)}" for n in notes(run, board)),
+        *_pairs(board),
         *_trends(trends(board)),
         *_unscored(unscored(run)),
+        *_reported(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -65,9 +72,9 @@ def _facts(run: Run, board: Board) -> str:
 
 
 def _lead(row: Row) -> list[str]:
-    name = f"**{text(row.name)}**"
+    name = f"**{text(row.name)}**" + (f" {len(row.seeds)} seeds" if row.seeds else "")
     given = f"<br><sub>{text(params(row.params))}</sub>" if row.params else ""
-    return [place_of(row), name + given, fixed(row.mean_rank, 2)]
+    return [place(row.places), name + given, fixed(row.mean_rank, 2)]
 
 
 def _control_lead(run: Run, row: Row) -> list[str]:
@@ -92,7 +99,13 @@ def _cell(row: Row, metric: str, places: int) -> str:
     if cell is None:
         return NOTHING
     value = fixed(cell.value, places) + (RELATED if cell.related else "")
-    said = [interval(cell.low, cell.high, places), coverage(cell.n, cell.unscored), cell.detail]
+    said = [
+        interval(cell.low, cell.high, places),
+        "" if math.isnan(cell.spread) else f"± {fixed(cell.spread, places)} seeds",
+        f"rank {place(cell.ranks)}" if cell.ranks else "",
+        coverage(cell.n, cell.unscored),
+        cell.detail,
+    ]
     under = " ".join(part for part in said if part)
     return f"{f'**{value}**' if cell.best else value}<br><sub>{text(under)}</sub>"
 
@@ -106,6 +119,65 @@ def _failed(run: Run) -> list[str]:
         for t in failed
     ]
     return ["Failed trials:\n\n" + "\n".join(lines)]
+
+
+def _pairs(board: Board) -> list[str]:
+    """Return the tested pairs of the first rows."""
+    found = lines(board)
+    if not found:
+        return []
+    told, asked = told_apart([*pairs(board)])
+    caption = (
+        f"First row less second; the tests tell {told} of {asked} pairs apart. ▲ the first is better, ▼ "
+        "worse, ≈ not told apart; p corrected by Holm's rule over all pairs of a column. All pairs, with "
+        "intervals and effect sizes: comparisons.csv."
+    )
+    header = ["first against second", "mean rank per clip ↓", *(text(_name(c)) for c in board.ranked_by)]
+    body = [
+        [f"{text(line.first.name)} against {text(line.second.name)}", *(_pair(cell) for cell in line.cells)]
+        for line in found
+    ]
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *body])
+    return ["### Which differences hold", text(caption), table]
+
+
+def _name(card: MetricCard) -> str:
+    return f"{title(card)} {arrow(card)}"
+
+
+def _pair(pair: Pair | None) -> str:
+    if pair is None:
+        return NOTHING
+    if pair.verdict == "untested":
+        return f"{pair.gap}<br><sub>not tested</sub>"
+    return f"{MARKS[pair.verdict]} {pair.gap}<br><sub>{text(pair.p)}</sub>"
+
+
+def _reported() -> list[str]:
+    """Return the published numbers, a table a source."""
+    parts = [
+        "## As reported",
+        "Numbers of papers, on their data, by their protocols: not measured in this run, not ranked with it.",
+    ]
+    for source in sources():
+        names = list(source.metrics)
+        header = [
+            text(source.dataset),
+            *(f"{text(n)} {'↑' if source.metrics[n].higher_is_better else '↓'}" for n in names),
+        ]
+        body = [
+            [text(method), *(row.get(n, NOTHING) for n in names)] for method, row in source.numbers.items()
+        ]
+        rule = ["---", *["---:"] * len(names)]
+        checks = [f"{n}: {c.check}." for n, c in source.metrics.items() if c.check]
+        quoted = " Quoted, not read in the paper." if source.recalled else ""
+        said = f"{source.paper}, {source.table}.{quoted} Protocol: {source.protocol}."
+        parts += [
+            "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *body]),
+            text(" ".join([said, *checks, source.note]).strip()),
+        ]
+    return parts
 
 
 def _trends(found: Sequence[Trend]) -> list[str]:

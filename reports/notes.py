@@ -6,13 +6,17 @@ from pathlib import Path
 from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
-from reports.rank import CONTROLS, HUMAN, SPEED, Board, Row, is_out_of_domain
-from reports.words import duration, params, title
+from reports.rank import CONTROLS, HUMAN, LEAST_COVERAGE, SPEED, Board, Row, is_out_of_domain
+from reports.words import duration, place, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
 OUT_OF_DOMAIN = "out of domain"
 PEOPLE = "people"
+FEW = "small sample"
+
+ENOUGH_SPEAKERS = 8
+"""From as many speakers on intervals and tests are shown to hold, by simulation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,9 @@ def marks(run: Run, card: MetricCard) -> list[str]:
 def notes(run: Run, board: Board) -> list[Note]:
     """Return the footnotes of the ranked table."""
     return [
+        *_few(board),
         *_rule(board),
+        *_seeds(board),
         *_without_value(board),
         *_related(board),
         *_without_emotion(run, board),
@@ -68,15 +74,11 @@ def facts(run: Run, board: Board) -> list[Fact]:
     emotions = len(set(clips["emotion"]) - {""})
     levels = len(set(clips["level"]) & set(LEVELS))
     failed = failed_trials(run)
-    best = board.competing[0] if board.competing else None
+    first = board.competing[0] if board.competing else None
     swept = run.record.kind == "sweep"
     trials = Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed")
     return [
-        Fact(
-            "Best trial" if swept else "Best",
-            best.name if best else "none",
-            params(best.params) if best else "",
-        ),
+        Fact("Leads", first.name if first else "none", _lead(board, first) if first else ""),
         trials if swept else Fact("Methods", str(len(board.competing)), "clips as given"),
         Fact("Test clips" if swept else "Clips", str(len(clips)), _count(speakers, "speaker")),
         Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
@@ -84,6 +86,18 @@ def facts(run: Run, board: Board) -> list[Fact]:
         Fact("Backbones", run.record.backbones, _picture(run) if swept else f"faces: {run.record.faces}"),
         Fact("Time", duration(_seconds(run)), "all phases"),
     ]
+
+
+def _lead(board: Board, first: Row) -> str:
+    """Return what tests say of the row that the mean rank puts first."""
+    if len(board.competing) == 1:
+        return "alone"
+    tied = sum(row.places[0] == 1 for row in board.competing) - 1
+    if first.places == (1, 1):
+        return "by the tests"
+    if first.places[1] == len(board.competing) and tied == len(board.competing) - 1:
+        return "no test tells rows apart"
+    return f"place {place(first.places)} by the tests"
 
 
 def _corpus(run: Run) -> tuple[str, str]:
@@ -110,37 +124,92 @@ def partial(run: Run, board: Board) -> str | None:
     return f"The run did not finish ({done}). Ranks will change; finish it with --resume."
 
 
+def few(board: Board) -> str | None:
+    """Return the warning of a run with few speakers, or none that are known; None where there are enough."""
+    if board.speakers == 0:
+        return (
+            "Speakers are not known for every clip: intervals and tests are over clips as if each were "
+            "another's, and say nothing of other speakers. Name them in clips' labels."
+        )
+    if board.speakers == 1:
+        return (
+            "One speaker: intervals and tests are over the clips of this one, there is no interval over "
+            "speakers, and nothing here is said of others."
+        )
+    if board.speakers >= ENOUGH_SPEAKERS:
+        return None
+    return (
+        f"{board.speakers} speakers are few: intervals are wide, only large differences can be told from "
+        f"chance, and what is told trusts that speakers' differences are bell-shaped. Test on "
+        f"{ENOUGH_SPEAKERS} or more."
+    )
+
+
+def _few(board: Board) -> list[Note]:
+    warning = few(board)
+    return [Note(FEW, warning)] if warning else []
+
+
 def _rule(board: Board) -> list[Note]:
     names = ", ".join(card.title for card in board.ranked_by)
     speed = next((c.title for c in board.columns if c.name == SPEED), None)
     unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name != SPEED]
     shown = [*([speed] if speed else []), *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
+    drawn = "speakers" if board.speakers > 1 else "clips"
     return [
         Note(
             "",
-            f"Rank: on each of {names}, the competing rows are ranked (1 = best, ties share the mean "
+            f"Order: on each of {names}, the competing rows are ranked (1 = best, ties share the mean "
             "of their ranks, a row without a value ranks with the worst); the mean rank over these metrics "
-            f"orders the table, equal means share a place. Controls are not ranked.{apart}",
+            f"orders the table. Controls are not ranked.{apart}",
         ),
         Note(
             "",
-            "Brackets hold the 95 % interval, n the clips scored. The best value of a column is the best "
-            "point estimate among competing rows; where intervals overlap, no difference has been tested.",
+            "Places, ranks and what is marked best are what tests can tell apart: paired over the clips that "
+            f"both rows scored, signs flipped by {drawn} (by Student's t where these are too few for signs, "
+            "and for metrics of whole sets), corrected by Holm's rule over all pairs of rows on one metric, "
+            "at .05. A range such as 1–3 is a tie. Best: the leading value, where it is better "
+            "than another row's, and those that no test tells from the lead but from another row.",
         ),
+        Note(
+            "",
+            f"Brackets hold the 95 % interval over {drawn}, n the clips scored. A value of which fewer than "
+            f"{100 * LEAST_COVERAGE:.0f} % of the clips are scored is not shown.",
+        ),
+    ]
+
+
+def _seeds(board: Board) -> list[Note]:
+    rows = [r for r in board.competing if r.seeds]
+    if not rows:
+        return []
+    names = ", ".join(f"{r.name} ({', '.join(str(s) for s in r.seeds)})" for r in rows)
+    return [
+        Note(
+            "",
+            f"Several seeds: {names}. Values are means over seeds, ± is the spread between them (SD); "
+            "intervals and tests hold for these seeds. Stages that trials share were trained once. Films, "
+            "frames and what judges took clips for are the first seed's.",
+        )
     ]
 
 
 def _without_value(board: Board) -> list[Note]:
     """Return why whole columns of a row have no value though its clips were scored."""
-    rows = [*board.competing, *board.controls]
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        for card in board.columns:
+    rows: dict[tuple[str, str], list[str]] = {}
+    for card in board.columns:
+        for row in (*board.competing, *board.controls):
             cell = row.cells.get(card.name)
             if cell is not None and cell.reason:
-                reasons.setdefault(f"{title(card)}: {cell.reason}", []).append(row.name)
-    return [Note("", f"No value ({', '.join(names)}). {reason}") for reason, names in reasons.items()]
+                rows.setdefault((cell.reason, title(card)), []).append(row.name)
+    columns: dict[tuple[str, str], list[str]] = {}
+    for (reason, column), names in rows.items():
+        columns.setdefault((reason, ", ".join(names)), []).append(column)
+    return [
+        Note("", f"No value ({names}). {', '.join(found)}: {reason}")
+        for (reason, names), found in columns.items()
+    ]
 
 
 def _related(board: Board) -> list[Note]:

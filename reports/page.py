@@ -19,9 +19,11 @@ from reports.confusion import confusions
 from reports.figures import Panel, curve_legend, curves, scatter
 from reports.html import BREAKABLE, assets, plain, render, script_json
 from reports.load import STUDY_PAGE, Run
-from reports.rank import HUMAN, SPEED, Board, Row, place_of
+from reports.pairs import MARKS, MOST_ROWS, lines, pairs, told_apart
+from reports.published import sources
+from reports.rank import HUMAN, SPEED, Board, Row
 from reports.strips import Strip
-from reports.trends import Trend, p_value, trends
+from reports.trends import Trend, trends
 
 
 def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
@@ -45,7 +47,14 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         columns=_columns(run, board),
         competing=[_row(board, r) for r in board.competing],
         controls=[{**_row(board, r), "meaning": notes.meaning(run, r)} for r in board.controls],
-        notes=notes.notes(run, board),
+        few=notes.few(board),
+        notes=[n for n in notes.notes(run, board) if n.mark != notes.FEW],
+        pair_lines=lines(board),
+        pair_columns=board.ranked_by,
+        pair_rows=MOST_ROWS,
+        pair_marks=MARKS,
+        told=told_apart([*pairs(board)]),
+        published=sources(),
         failed=[(t, words.params(t.params)) for t in notes.failed_trials(run)],
         metric_cards=board.columns,
         methods=run.record.methods,
@@ -78,7 +87,7 @@ def _row(board: Board, row: Row) -> dict[str, Any]:
     cells = [_cell(board, row, card.name) for card in board.columns]
     return {
         "row": row,
-        "place": place_of(row),
+        "place": words.place(row.places),
         "mean_rank": words.fixed(row.mean_rank, 2),
         "params": words.params(row.params),
         "cells": cells,
@@ -95,6 +104,8 @@ def _cell(board: Board, row: Row, metric: str) -> dict[str, Any] | None:
         "value": words.fixed(cell.value, board.decimals(metric)),
         "interval": words.interval(cell.low, cell.high, board.decimals(metric)),
         "coverage": words.coverage(cell.n, cell.unscored),
+        "ranks": f"rank {words.place(cell.ranks)}" if cell.ranks else "",
+        "spread": "" if math.isnan(cell.spread) else words.fixed(cell.spread, board.decimals(metric)),
     }
 
 
@@ -117,7 +128,7 @@ def _trend_groups(found: Sequence[Trend]) -> list[dict[str, Any]]:
         own = [t for t in found if t.method == method]
         lines = [(card, [t for t in own if t.card is card]) for card in dict.fromkeys(t.card for t in own)]
         names = [words.symbol(n) for n in dict.fromkeys(t.parameter for t in own)]
-        groups.append({"method": method, "parameters": names, "lines": lines, "p_value": p_value})
+        groups.append({"method": method, "parameters": names, "lines": lines, "p_value": words.p_value})
     return groups
 
 

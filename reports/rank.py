@@ -1,20 +1,23 @@
 """The board: one row per (method, trial), the rank of those that compete, the controls apart.
 
 Rule: on each quality metric (one with a direction and a judge that is valid for this footage; generation
-speed is shown but not ranked) the competing rows are ranked 1 = best, ties sharing the mean of their ranks; a
-row without a value there ranks with the worst. A row's mean rank over these metrics orders the board; equal
-mean ranks share a place.
-Not done here: tests of whether a difference is more than chance.
+speed is shown but not ranked) the competing rows are ranked 1 = best, ties sharing the mean of their ranks;
+a row without a value there ranks with the worst. A row's mean rank over these metrics orders the board. What
+is said of the order is what tests say (reports.differences): a row's rank is a range, and none is called
+best in a column that is not better than another there. No value is shown of which too few clips are scored.
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.contracts import MethodCard, MetricCard
 from harness.results import NO_TRIAL
 from harness.types import BadInput
+from reports import ranges
+from reports.differences import Difference, Whole
 from reports.load import Run
 from reports.words import decimals
 
@@ -33,7 +36,11 @@ CONTROLS = {
 }
 """The controls without which no sweep's leaderboard is shown, in the order shown, and what each one shows."""
 
+LEAST_COVERAGE = 0.8
+"""The share of its clips that a method must have scored for its value on a metric to be shown."""
+
 _EMBEDDED_CORPUS = "synthetic"
+_SIZE = re.compile(r"\d+ frames a side")
 
 REAL = {"sweep": "ground_truth", "evaluation": "reference"}
 """The control that stands for the real clips."""
@@ -44,7 +51,9 @@ class Cell:
     """One number of the board.
 
     related: its judge is a relative of what the method trains on. reason: why there is no value though clips
-    were scored. detail: what to know beside the value.
+    were scored. detail: what to know beside the value. ranks: the first and last place that the tests leave
+    among competing rows, None where the column is not ranked. best: better than another there, and none
+    better. spread: SD between seeds, NaN of one seed.
     """
 
     value: float
@@ -55,12 +64,18 @@ class Cell:
     related: bool
     reason: str = ""
     detail: str = ""
+    ranks: tuple[int, int] | None = None
     best: bool = False
+    spread: float = math.nan
 
 
 @dataclass(frozen=True)
 class Row:
-    """One (method, trial): its cells by metric name, and its place where it competes."""
+    """One (method, trial): its cells by metric name, and its place where it competes.
+
+    places: the first and last place in the whole table that the tests leave. seeds: those that it was trained
+    with, where they are several: the trial is then the first of them.
+    """
 
     method: str
     trial: str
@@ -68,8 +83,8 @@ class Row:
     params: dict[str, Any]
     cells: dict[str, Cell]
     mean_rank: float = math.nan
-    place: int = 0
-    tied: bool = False
+    places: tuple[int, int] = (0, 0)
+    seeds: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,12 +103,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """Columns in the order of run.json, people's first, speed last; `ranked_by` make the rank."""
+    """Columns in the order of run.json, people's first, speed last; `ranked_by` make the rank.
+
+    differences: every pair of competing rows by metric, and of the whole table under `ranges.OVERALL`.
+    speakers: how many there are, 0 where one clip's is not known.
+    """
 
     columns: tuple[MetricCard, ...]
     ranked_by: tuple[MetricCard, ...]
     competing: tuple[Row, ...]
     controls: tuple[Row, ...]
+    differences: Mapping[str, tuple[Difference, ...]]
+    speakers: int
 
     def best_trials(self) -> list[Row]:
         """Return the best-placed row of each competing method, best method first."""
@@ -126,7 +147,7 @@ def rank(run: Run) -> Board:
     rows = _rows(run)
     controls = [r for r in rows if r.card.control]
     missing = [name for name in CONTROLS if name not in {r.card.name for r in controls}]
-    if missing and run.record.kind == "sweep":
+    if missing and run.record.kind == "sweep" and run.record.complete:
         raise BadInput(
             f"{run.folder / 'results.csv'}: no row of the control {', '.join(missing)}; a leaderboard is not "
             "shown without its controls: measure them in the sweep and finish it with --resume"
@@ -135,12 +156,20 @@ def rank(run: Run) -> Board:
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
     columns = sorted(run.record.metrics.values(), key=lambda c: (c.name == SPEED) - (c.family == HUMAN))
-    valid = [c for c in columns if not is_out_of_domain(run, c)]
     ranked_by = [
-        c for c in valid if is_quality(c) and not all(math.isnan(r.value(c.name)) for r in competing)
+        c
+        for c in columns
+        if is_quality(c)
+        and not is_out_of_domain(run, c)
+        and not all(math.isnan(r.value(c.name)) for r in competing)
     ]
-    competing = _placed([_with_best(r, competing, valid) for r in competing], ranked_by)
-    return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls))
+    found = ranges.sample(run.clips, run.per_clip)
+    differences = {c.name: tuple(_differences(found, c, competing)) for c in ranked_by}
+    competing = _ordered(competing, ranked_by)
+    differences[ranges.OVERALL] = tuple(ranges.overall(found, ranked_by, [r.key for r in competing]))
+    competing = _placed(_with_ranks(competing, ranked_by, differences), differences[ranges.OVERALL])
+    speakers = ranges.spread_over_speakers(found.speakers)
+    return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls), differences, speakers)
 
 
 def is_out_of_domain(run: Run, card: MetricCard) -> bool:
@@ -151,11 +180,6 @@ def is_out_of_domain(run: Run, card: MetricCard) -> bool:
 def is_quality(card: MetricCard) -> bool:
     """Whether a metric has a direction, and is neither speed nor people's own judgement."""
     return card.higher_is_better is not None and card.name != SPEED and card.family != HUMAN
-
-
-def place_of(row: Row) -> str:
-    """Return a place as a reader writes it: "3", or "3=" when it is shared."""
-    return f"{row.place}=" if row.tied else str(row.place)
 
 
 def ranks(values: Sequence[float], higher_is_better: bool) -> list[float]:
@@ -171,41 +195,68 @@ def _rows(run: Run) -> list[Row]:
     for key, table in run.results.groupby(["method", "trial"], sort=False):
         method, trial = (str(part) for part in key)
         card = run.record.methods[method]
-        cells = {
-            str(line["metric"]): Cell(
-                value=line["value"],
-                low=line["ci_low"],
-                high=line["ci_high"],
-                n=int(line["n"]),
-                unscored=int(line["n_unscored"]),
-                related=run.record.metrics[line["metric"]].family in (card.trained_against or ()),
-                reason=line["reason"],
-                detail=line["detail"],
-            )
-            for line in table.to_dict("records")
-        }
-        rows.append(Row(method, trial, card, run.record.params(method, trial), cells))
+        cells = {str(line["metric"]): _cell(run, card, line) for line in table.to_dict("records")}
+        seeds = run.seeds.get((method, trial), ())
+        rows.append(Row(method, trial, card, run.record.params(method, trial), cells, seeds=seeds))
     return rows
 
 
-def _with_best(row: Row, rows: Sequence[Row], columns: Sequence[MetricCard]) -> Row:
-    cells = dict(row.cells)
-    for card in columns:
-        scored = [v for r in rows if not math.isnan(v := r.value(card.name))]
-        if card.higher_is_better is None or not scored or card.name not in cells:
-            continue
-        best = max(scored) if card.higher_is_better else min(scored)
-        cells[card.name] = replace(cells[card.name], best=row.value(card.name) == best)
-    return replace(row, cells=cells)
+def _cell(run: Run, card: MethodCard, line: Mapping[Any, Any]) -> Cell:
+    metric = run.record.metrics[line["metric"]]
+    cell = Cell(
+        value=line["value"],
+        low=line["ci_low"],
+        high=line["ci_high"],
+        n=int(line["n"]),
+        unscored=int(line["n_unscored"]),
+        related=metric.family in (card.trained_against or ()),
+        reason=line["reason"],
+        detail=line["detail"],
+        spread=float(line.get("spread", math.nan)),
+    )
+    clips = cell.n + cell.unscored
+    if metric.family == HUMAN or math.isnan(cell.value) or cell.n >= LEAST_COVERAGE * clips:
+        return cell
+    reason = f"{cell.n} of {clips} clips are scored, fewer than {100 * LEAST_COVERAGE:.0f} %"
+    return replace(cell, value=math.nan, low=math.nan, high=math.nan, reason=reason)
 
 
-def _placed(rows: Sequence[Row], ranked_by: Sequence[MetricCard]) -> list[Row]:
+def _differences(found: ranges.Sample, card: MetricCard, rows: Sequence[Row]) -> list[Difference]:
+    """Return every pair of the rows that have a value on a metric, tested."""
+    cells = {r.key: r.cells[card.name] for r in rows if not math.isnan(r.value(card.name))}
+    whole = {
+        key: Whole(c.value, c.low, c.high, c.n, " ".join(_SIZE.findall(c.detail))) for key, c in cells.items()
+    }
+    return ranges.differences(found, card, whole)
+
+
+def _with_ranks(
+    rows: Sequence[Row], ranked_by: Sequence[MetricCard], differences: Mapping[str, Sequence[Difference]]
+) -> list[Row]:
+    cells = {row.key: dict(row.cells) for row in rows}
+    for card in ranked_by:
+        valued = [r.key for r in rows if not math.isnan(r.value(card.name))]
+        better = ranges.beaten(differences[card.name], bool(card.higher_is_better))
+        found = ranges.rank_ranges(valued, better)
+        best_keys = ranges.best(found, {r.key: r.value(card.name) for r in rows}, bool(card.higher_is_better))
+        for key, places in found.items():
+            cells[key][card.name] = replace(cells[key][card.name], ranks=places, best=key in best_keys)
+    return [replace(row, cells=cells[row.key]) for row in rows]
+
+
+def _ordered(rows: Sequence[Row], ranked_by: Sequence[MetricCard]) -> list[Row]:
+    """Return rows with their mean rank, best first; one without a metric to be ranked by has none."""
     if not ranked_by:
-        return [replace(r, place=1, tied=len(rows) > 1) for r in rows]
+        return list(rows)
     by_metric = [ranks([r.value(c.name) for r in rows], bool(c.higher_is_better)) for c in ranked_by]
     means = [sum(column) / len(ranked_by) for column in zip(*by_metric, strict=True)]
-    placed = [
-        replace(row, mean_rank=mean, place=1 + sum(m < mean for m in means), tied=means.count(mean) > 1)
-        for row, mean in zip(rows, means, strict=True)
-    ]
-    return sorted(placed, key=lambda r: r.place)
+    placed = [replace(row, mean_rank=mean) for row, mean in zip(rows, means, strict=True)]
+    return sorted(placed, key=lambda r: r.mean_rank)
+
+
+def _placed(rows: Sequence[Row], overall: Sequence[Difference]) -> list[Row]:
+    """Return rows with their places: a pair is told apart where test and mean rank agree."""
+    mean = {row.key: row.mean_rank for row in rows}
+    better = [(a, b) for a, b in ranges.beaten(overall, higher_is_better=False) if mean[a] < mean[b]]
+    places = ranges.rank_ranges([row.key for row in rows], better)
+    return [replace(row, places=places[row.key]) for row in rows]

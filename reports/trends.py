@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from harness.contracts import MetricCard
 from reports.rank import Board, Row
-from reports.words import signed, symbol, title
+from reports.words import p_value, signed, symbol, title
 
 _CHANCE = 0.05
 
@@ -72,11 +72,6 @@ class Trend:
     def why_undefined(self) -> str:
         """Return why there is no correlation."""
         return "fewer than 3 trials" if self.n < 3 else "one of them does not vary"
-
-
-def p_value(p: float) -> str:
-    """Return "p = 0.012" or "p < 0.001"."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def swept(rows: Sequence[Row]) -> list[str]:

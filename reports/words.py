@@ -47,6 +47,27 @@ def interval(low: float, high: float, places: int) -> str:
     return f"[{fixed(low, places)}, {fixed(high, places)}]"
 
 
+def place(places: tuple[int, int]) -> str:
+    """Return places or ranks as a reader writes them: "3", or "1–3" where the tests leave several."""
+    return str(places[0]) if places[0] == places[1] else f"{places[0]}–{places[1]}"
+
+
+def share(part: float) -> str:
+    """Return a share in 0..1 as "92 %"."""
+    return f"{100 * part:.0f} %"
+
+
+def gap(difference: float, places: int) -> str:
+    """Return a difference with its sign: "+4.81"."""
+    text = fixed(difference, places)
+    return text if text.startswith("−") or difference == 0 or text == NOTHING else f"+{text}"
+
+
+def p_value(p: float) -> str:
+    """Return "p = 0.012" or "p < 0.001"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
 def coverage(n: int, unscored: int) -> str:
     """Return "n 66", or "n 64 of 66" when clips could not be scored."""
     return f"n {n} of {n + unscored}" if unscored else f"n {n}"

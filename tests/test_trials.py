@@ -13,7 +13,7 @@ from harness.faults import Unwritable
 from harness.fit import Checkpoints, FitSpec, fit, read_curve, run_fit, run_stage
 from harness.progress import Progress
 from harness.store import Store
-from harness.trials import TrialPlan, TrialResult, judged, pareto_front, run_in_process, trial_count
+from harness.trials import TrialPlan, TrialResult, judged, pareto_front, run_in_process, spec_of, trial_count
 from harness.types import BadInput
 from harness.weights import Weights
 
@@ -53,6 +53,15 @@ def test_a_grid_on_tune_equals_the_plain_loop(tmp_path: Path, ray_cluster: int) 
         assert one.model is not None and other.model is not None
         assert (one.model / "toy.json").read_text() == (other.model / "toy.json").read_text()
         assert read_curve(one.model) == read_curve(other.model)
+
+
+def test_a_seed_is_the_trainings_own_and_no_key_of_the_method(tmp_path: Path) -> None:
+    asked = plan(tmp_path, Search(space={"alpha": [2.0], "seed": [1, 7]}))
+    found = run_in_process(asked)
+    assert [r.params for r in found] == [{"alpha": 2.0, "seed": 1}, {"alpha": 2.0, "seed": 7}]
+    assert [r.status for r in found] == ["done", "done"]
+    assert spec_of(asked.spec, found[1].params).seed == 7
+    assert found[0].model == asked.spec.with_params({"alpha": 2.0}).model_path() != found[1].model
 
 
 def test_a_nan_loss_ends_its_trial_and_says_which_loss(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from reports.study.agreement import MetricAgreement
 from reports.study.analysis import Analysis, Found, Preference, Rating
 from reports.study.exclusion import rules_in_words
 from reports.study.judgements import Estimate
-from reports.trends import p_value
 
 _ROW_HEIGHT, _AXES_HEIGHT = 34, 60
 
@@ -105,7 +104,11 @@ def _facts(found: Found) -> list[dict[str, str]]:
         side = found.clean.preferences[0].side
         verdict = "bias found" if side.found else "no bias found"
         facts.append(
-            ("Left chosen", _percent(side.share), f"{verdict}, {p_value(side.p)}" if side.p == side.p else "")
+            (
+                "Left chosen",
+                _percent(side.share),
+                f"{verdict}, {words.p_value(side.p)}" if side.p == side.p else "",
+            )
         )
     return [{"name": n, "value": v, "detail": d} for n, v, d in facts]
 
@@ -206,7 +209,7 @@ def _metric_line(found: MetricAgreement) -> dict[str, Any]:
         "spearman": shown(found.spearman),
         "kendall": shown(found.kendall),
         "methods": found.spearman.n,
-        "p": words.NOTHING if found.p != found.p else p_value(found.p),
+        "p": words.NOTHING if found.p != found.p else words.p_value(found.p),
         "accuracy": shown(found.accuracy, 1, 100),
         "unscored": found.unscored,
         "resampled": found.resampled,
@@ -226,7 +229,7 @@ def _trust(found: Found) -> list[dict[str, Any]]:
                 "nominal": shown(asked.reliability.nominal),
                 "others": shown(asked.others, 1, 100),
                 "side": shown(side.share, 1, 100) if side else None,
-                "p": p_value(side.p) if side and side.p == side.p else words.NOTHING,
+                "p": words.p_value(side.p) if side and side.p == side.p else words.NOTHING,
                 "biased": bool(side and side.found),
             }
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from harness.study.votes import read_participants, read_study, read_votes
 from reports.html import write_text
-from reports.load import STUDY, STUDY_PAGE, load
+from reports.load import STUDY, STUDY_PAGE, load_trials
 from reports.rank import rank
 from reports.study.analysis import analyse
 from reports.study.page import page
@@ -16,7 +16,7 @@ def write_study(run_dir: Path, url: str) -> None:
 
     Raises BadInput where there is no run, no study, no vote, or a vote on something that the run has not.
     """
-    run = load(run_dir)
+    run = load_trials(run_dir)
     board = rank(run)
     found = analyse(run, board, read_study(url), read_votes(url), read_participants(url))
     write_tables(run_dir / STUDY, found)

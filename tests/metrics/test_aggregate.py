@@ -13,7 +13,6 @@ from metrics.aggregate import (
     measurement,
     require_frames,
     require_same_size,
-    wilson_interval,
 )
 
 
@@ -76,13 +75,6 @@ def test_order_of_clips_does_not_matter() -> None:
 def test_one_clip_has_no_interval() -> None:
     score = mean_score(measured([4.0]))
     assert score.value == 4.0 and isnan(score.ci_low) and isnan(score.ci_high)
-
-
-def test_wilson_equals_scipy() -> None:
-    binomtest = pytest.importorskip("scipy.stats").binomtest
-    for right, n in [(0, 5), (5, 5), (7, 11), (90, 100)]:
-        expected = binomtest(right, n).proportion_ci(0.95, "wilson")
-        assert wilson_interval(right, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_accuracy_is_in_percent_and_refuses_other_values() -> None:
