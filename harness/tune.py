@@ -91,7 +91,7 @@ def _trial(plan: TrialPlan, params: Mapping[str, Any]) -> None:
 
 
 class _Ended(Exception):
-    """Ends a trial so that --resume tries it again: what ended it may be mended by then. A NaN would not be."""
+    """Ends a trial so that --resume tries it again, as its cause may be mended by then; a NaN would not."""
 
 
 def _spec(plan: TrialPlan, trial: str, params: Mapping[str, Any]) -> FitSpec:
