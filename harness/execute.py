@@ -73,6 +73,8 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
         ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
     try:
         there = int(ray.cluster_resources().get("CPU", 0))
+        if not there:
+            raise BadInput(f"RAY_ADDRESS={address}: the cluster has no CPU for work yet; add nodes first")
         _fewer(workers, there, "the cluster")
         if len(ids := [node["NodeID"] for node in ray.nodes() if node["Alive"]]) > 1:
             nodes.check(partial(_ask, ids), folders)
@@ -85,8 +87,8 @@ def check_resources(asked: Resources) -> None:
     """Raise BadInput where the cluster cannot hold one trial: it would wait for ever."""
     there = ray.cluster_resources()
     for key, needed, kind in (
-        ("resources.threads", asked.threads * asked.workers, "CPU"),
         ("resources.workers", asked.workers, "CPU"),
+        ("resources.threads", asked.threads * asked.workers, "CPU"),
         ("resources.gpus", asked.gpus * asked.workers, "GPU"),
     ):
         if needed > (found := there.get(kind, 0)):
@@ -121,12 +123,14 @@ def _ask(ids: Sequence[str], marks: Sequence[Path]) -> list[nodes.About]:
 
 @contextmanager
 def actor_pool(
-    workers: int, gpus: float, progress: Progress, retries: Retries | None = None
+    workers: int | None, gpus: float, progress: Progress, retries: Retries | None = None
 ) -> Iterator["ActorPool"]:
     """Give a pool of actors, each on one CPU and `gpus`; they end with the block.
 
-    Raises BadInput when the cluster has no GPUs enough for one.
+    workers: how many; None for one on each CPU that the cluster has by now. Raises BadInput when it has no
+    GPUs enough for one.
     """
+    workers = workers or int(ray.cluster_resources().get("CPU", 0))
     if gpus:
         there = ray.cluster_resources().get("GPU", 0)
         if there < gpus:
@@ -239,7 +243,9 @@ class ActorPool:
             raise error.cause from None  # the job itself could not be opened: nothing can go on
         except LOST as error:
             self._dismiss(actor)
-            again = chunk.after(loss_of(error), self._retries)
+            loss = loss_of(error)
+            self._progress.say(f"a worker was lost with {len(chunk.items)} items (to: {loss})")
+            again = chunk.after(loss, self._retries)
             return [again] * len(chunk.items) if isinstance(again, Outcome) else again
         self._idle.append(actor)
         return found

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from harness.store import private_name
 from harness.types import BadInput
 
 Loss = Literal["worker", "memory", "node"]
@@ -17,7 +18,14 @@ LEAST_FREE_BYTES = 1 << 30
 """A run is not begun with less room than this."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
-_NO_ROOM_SAID = ("No space left on device", "Disk quota exceeded", "Read-only file system", "File too large")
+_NO_ROOM_SAID = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "File too large",
+    "unexpected pos ",  # torch.save, whose own writer found its file shorter than what it wrote
+    "failed writing file",
+)
 _LESS = "lower the method's batch or size, or run fewer at a time (--workers, resources.workers)"
 
 
@@ -94,7 +102,7 @@ def check_room(*folders: Path) -> None:
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / ".probe"
+            probe = folder / private_name()
             probe.write_bytes(bytes(4096))
             probe.unlink()
         except OSError as error:

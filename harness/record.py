@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -256,6 +257,11 @@ def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
 
     Raises BadInput when another run is writing there now, or when the folder holds something else.
     """
+    if re.match(r"[a-z][a-z0-9+.-]*:/", str(chosen)):
+        raise BadInput(
+            f"--out {chosen}: a run is kept on a filesystem, and this is a URL; mount the bucket "
+            "(mountpoint-s3, gcsfuse) on all nodes, and give the folder"
+        )
     if chosen.exists() and not chosen.is_dir():
         raise BadInput(f"--out {chosen} is a file; give a folder")
     out = chosen.absolute()

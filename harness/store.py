@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -92,7 +92,7 @@ def _privates(root: Path, deep: bool) -> list[Path]:
     found = []
     folders = [root] if root.is_dir() else []
     while folders:
-        with os.scandir(folders.pop()) as entries:
+        with suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:  # another run may remove it
             for entry in entries:
                 if _PRIVATE.match(entry.name):
                     found.append(Path(entry.path))

@@ -60,10 +60,10 @@ def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     sweep_up(out, store.root)
     check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
-    with cluster(options.workers, [out, store.root]) as workers:
+    with cluster(options.workers, [out, store.root]):
         check_resources(sweep.resources)
         engine = Engine(
-            pool=lambda: actor_pool(workers, sweep.resources.gpus, progress, sweep.retries),
+            pool=lambda: actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries),
             trials=lambda plan: run_trials(plan, progress),
         )
         Run(sweep, out, engine, record, store).go()

@@ -6,6 +6,7 @@ exception, ends its trial with its reason: it would come again. A trial that los
 goes on from its last checkpoint, on a budget for each kind of loss.
 """
 
+import logging
 import os
 import shutil
 from collections import Counter
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
@@ -38,6 +39,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
     Raises Unwritable when a trial found no room for what it makes.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    logging.getLogger("ray.tune.execution.tune_controller").setLevel("CRITICAL")  # _Watch tells of losses
     trainable = tune.with_resources(partial(_trial, plan), _resources(plan))
     step = progress.start(f"{plan.spec.method}: training", trial_count(plan.search), "trials")
     shutil.rmtree(_given_up(plan), ignore_errors=True)
@@ -45,7 +47,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
         name=plan.folder.name,
         storage_path=str(plan.folder.parent.resolve()),
         verbose=0,
-        callbacks=[_Watch(step, plan)],
+        callbacks=[_Watch(progress, step, plan)],
         failure_config=tune.FailureConfig(max_failures=-1),  # _Watch counts, by kind
         # A population's checkpoints are few, and one may still be copied from when the next is there.
         checkpoint_config=tune.CheckpointConfig(num_to_keep=None if plan.search.algorithm == "pbt" else 1),
@@ -84,6 +86,12 @@ def _trial(plan: TrialPlan, params: Mapping[str, Any]) -> None:
     step, losses = points[-1]
     ended = {"reason": outcome.reason, "crash": outcome.crash, "unwritable": full, "finished": True}
     tune.report({"step": step, **losses, **ended})
+    if outcome.crash is not None or full:
+        raise _Ended(outcome.reason)
+
+
+class _Ended(Exception):
+    """Ends a trial so that --resume tries it again, as its cause may be mended by then; a NaN would not."""
 
 
 def _spec(plan: TrialPlan, trial: str, params: Mapping[str, Any]) -> FitSpec:
@@ -210,9 +218,18 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     budget is begun once more and finds a file that says so.
     """
 
-    def __init__(self, step: Step, plan: TrialPlan) -> None:
-        self._step, self._plan = step, plan
+    def __init__(self, progress: Progress, step: Step, plan: TrialPlan) -> None:
+        self._progress, self._step, self._plan = progress, step, plan
         self._losses: dict[str, Counter[Loss]] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        trial.max_failures = -1
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+    ) -> None:
+        if result.get("reason") is not None:
+            trial.max_failures = 0  # the exception that follows is its end
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._step.advance(1)
@@ -221,13 +238,16 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         self._step.advance(1)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        error = trial.get_pickled_error()
+        # Ray's own reader looks into the storage, where the file comes later.
+        file = trial.pickled_error_file
+        error = cloudpickle.loads(Path(file).read_bytes()) if file is not None else None
         loss = loss_of(error) if isinstance(error, LOST) else "worker"
         losses = self._losses.setdefault(trial.trial_id, Counter())
         losses[loss] += 1
         budget, times = self._plan.retries.node, losses["node"]
         if loss != "node":
             budget, times = self._plan.retries.worker, losses["worker"] + losses["memory"]
+        self._progress.say(f"{self._plan.spec.method}: a trial lost its {loss}, {times} of {budget} retries")
         if times > budget:
             why = "" if isinstance(error, LOST) else f"; the last: {error}"
             folder = _given_up(self._plan)

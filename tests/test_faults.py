@@ -2,10 +2,12 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from harness.execute import Chunk
 from harness.faults import Loss, Unwritable
 from harness.jobs import Outcome, attempt
 from harness.nodes import About
+from harness.record import run_folder
 from harness.types import BadInput
 
 RETRIES = Retries(worker=1, node=3)
@@ -54,21 +57,27 @@ def _chunks(found: list[Chunk] | Outcome[object]) -> list[Chunk]:
     return found
 
 
-def full(kind: str) -> None:
+def full(kind: str, folder: Path) -> None:
+    """Write more than a file may hold here."""
     if kind == "file":
-        with open("/dev/full", "wb", buffering=0) as target:
-            target.write(b"x")
+        (folder / "clip.mp4").write_bytes(bytes(1 << 20))
     elif kind == "safetensors":
-        save_file({"weight": torch.zeros(1 << 16)}, "/dev/full")
+        save_file({"weight": torch.zeros(1 << 18)}, folder / "model.safetensors")
+    elif kind == "torch":
+        torch.save({"weight": torch.zeros(1 << 18)}, folder / "model.pt")
     else:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/data/clip.mp4")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-@pytest.mark.parametrize("kind", ["file", "safetensors", "read-only"])
-def test_want_of_room_is_no_fault_of_an_item_and_ends_the_run(kind: str) -> None:
-    with pytest.raises(Unwritable, match=r"cannot be written to .*--resume"):
-        attempt(full, kind)
+@pytest.mark.parametrize("kind", ["file", "safetensors", "torch", "read-only"])
+def test_want_of_room_is_no_fault_of_an_item_and_ends_the_run(kind: str, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        with pytest.raises(Unwritable, match=r"cannot be written to .*--resume"):
+            attempt(partial(full, kind), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def too_large(kind: str) -> None:
@@ -169,3 +178,8 @@ def test_nodes_that_agree_pass_and_a_folder_of_another_machine_is_not_seen(tmp_p
 def test_a_head_that_cannot_be_reached_is_named(address: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         nodes.reach(address)
+
+
+def test_a_results_folder_by_url_is_refused_with_what_to_do() -> None:
+    with pytest.raises(BadInput, match="mount the bucket"), run_folder(Path("s3://bucket/run"), False):
+        pass

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.execute import actor_pool, cluster
+from harness.config import Resources
+from harness.execute import actor_pool, check_resources, cluster
 from harness.jobs import Executor, InProcess
 from harness.progress import Progress
 from harness.types import BadInput
@@ -61,6 +62,27 @@ def test_a_job_that_cannot_be_opened_says_why_in_one_line(pool: Executor) -> Non
     with pytest.raises(BadInput) as error:
         pool.map(CannotOpen(), [1, 2], "opening")
     assert str(error.value) == "weights: face_landmarker.task is missing"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (Resources(workers=8), "resources.workers: .* needs 8 CPUs, and the cluster has 2"),
+        (Resources(threads=4), "resources.threads: .* needs 4 CPUs"),
+        (Resources(gpus=1), "resources.gpus: .* needs 1 GPUs, and the cluster has 0"),
+    ],
+)
+def test_a_trial_that_the_cluster_cannot_hold_is_refused(pool: Executor, asked: Resources, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        check_resources(asked)
+
+
+def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
+    with (
+        pytest.raises(BadInput, match=rf"--workers 999: this machine has {os.cpu_count()} CPUs"),
+        cluster(999),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("where", ["here", "on actors"])

@@ -201,6 +201,8 @@ def test_want_of_memory_is_told_with_what_to_lower(tmp_path: Path, ray_cluster: 
 def test_want_of_room_ends_the_run_by_name(tmp_path: Path, ray_cluster: int) -> None:
     with pytest.raises(Unwritable, match=r"No space left on device.*--resume"):
         faulty(tmp_path, "room")
+    result, _ = faulty(tmp_path, "")  # room was made: the same search goes on
+    assert result.status == "done"
 
 
 def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(tmp_path: Path, ray_cluster: int) -> None:
