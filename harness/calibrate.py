@@ -93,7 +93,7 @@ def _run(
         return read_cases(pool, data, options.clips, options.seed, store, weights)
 
     run = Calibration(out, tuple(metrics), options.seed, store, record)
-    with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+    with cluster(options.workers, [out]) as workers, actor_pool(workers, 0, progress) as pool:
         run.go(pool, gathered)
     write_page(out)
     progress.say(f"datasheet: {out / 'calibration.html'}")

@@ -102,7 +102,7 @@ def _run(asked: Evaluation, matches: list[Match], out: Path, options: argparse.N
 
     progress = Progress()
     record = Record.begin(out, about(asked, out.name), full_command("harness.evaluate"), options.resume)
-    with cluster(options.workers) as workers, actor_pool(workers, 0, progress) as pool:
+    with cluster(options.workers, [out]) as workers, actor_pool(workers, 0, progress) as pool:
         thin = evaluate(pool, asked, matches, out, record)
     write_views(out)
     for warning in record.fields["warnings"]:

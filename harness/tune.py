@@ -77,7 +77,8 @@ def _trial(plan: TrialPlan, params: Mapping[str, Any]) -> None:
     full = False
     try:
         if given_up.exists():
-            outcome = Outcome[Path](reason=(reason := given_up.read_text()), crash=reason)
+            reason = given_up.read_text()
+            outcome: Outcome[Path] = Outcome(reason=reason, crash=reason)
         else:
             outcome = attempt(partial(_trained, plan, trial), spec)
     except Unwritable as error:
@@ -223,7 +224,8 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         self._losses: dict[str, Counter[Loss]] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        trial.max_failures = -1
+        spent = (_given_up(self._plan) / trial.trial_id).exists()
+        trial.max_failures = 0 if spent else -1
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any

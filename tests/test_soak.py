@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -84,13 +85,20 @@ def temporary(folder: Path) -> set[str]:
     return {p.name for p in folder.rglob("*") if p.name.endswith(".partial") or p.name.startswith(".")}
 
 
+@pytest.fixture
+def own_ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ray's files of killed sessions, apart from those of other runs; its sockets want a short path."""
+    with tempfile.TemporaryDirectory(prefix="soak-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield
+
+
 @pytest.mark.slow
 def test_a_run_whose_processes_are_killed_at_random_gives_the_same_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_ray_folder: None
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(scratch := tmp_path / "tmp"))
     scratch.mkdir()
-    monkeypatch.setenv("RAY_TMPDIR", tempfile.mkdtemp(prefix="soak-", dir="/tmp"))  # socket paths are short
     write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root := tmp_path / "corpus")
     path = tmp_path / "soak.yaml"
     path.write_text(SWEEP.format(root=root))
