@@ -1,4 +1,8 @@
-"""The datasheet of the instruments: `python -m harness.calibrate [--data NAME] [--out DIR]`.
+"""The datasheet of the instruments: what does each metric see, and what is it blind to?
+
+    python -m harness.calibrate
+    python -m harness.calibrate --metrics psnr,mylab.sharpness --out runs/mine
+    python -m harness.calibrate --data folder --root CLIPS --backbones reference --weights DIR
 
 Known faults of graded strength are planted in real clips, by default clips of the embedded corpus, and every
 metric measures them. Writes calibration.csv, datasheet.csv, per_clip.csv, run.json and calibration.html.
@@ -13,6 +17,7 @@ from typing import get_args
 
 from harness import catalog
 from harness.calibration.cases import MOST_CLIPS, Case, drawn_cases, read_cases
+from harness.command import count, ended
 from harness.config import JUDGE_SEEDS, Data, SplitFractions, validated
 from harness.contracts import Backbone, Setup
 from harness.datasets import READERS
@@ -32,17 +37,14 @@ _REAL_SIZE = 256
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return _calibrate(options)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _calibrate(options))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m harness.calibrate",
-        description="Plant known faults in real clips and say what each metric sees of them.",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--data", default=EMBEDDED, metavar="NAME", help=f"{', '.join(READERS)} ({EMBEDDED}: drawn here)")
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", type=Path, metavar="DIR", help="folder of pretrained files")
     add("--allow-unverified", action="store_true", help="use files whose SHA-256 differs, marked")
     add("--seed", type=int, default=1, metavar="K", help="of the clips drawn and of the faults (1)")
-    add("--workers", type=int, metavar="N", help="CPUs to use (all)")
+    add("--workers", type=count, metavar="N", help="CPUs to use (all)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
     return parser
 

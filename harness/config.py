@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness import catalog
 from harness.contracts import LSEProtocol
+from harness.datasets import READERS
 from harness.describe import Scenes
 from harness.faces.policies import PolicyName
 from harness.protocol import Reference
@@ -149,6 +150,13 @@ class Search(Strict):
             raise ValueError(f"seed: a list of different whole numbers from 0, not {seeds}")
         return space
 
+    @field_validator("space")
+    @classmethod
+    def _something_to_try(cls, space: dict[str, list[Any] | Range]) -> dict[str, list[Any] | Range]:
+        if empty := [key for key, values in space.items() if values == []]:
+            raise ValueError(f"{empty[0]}: an empty list leaves nothing to try")
+        return space
+
 
 class MethodEntry(Strict):
     """A method, its own config and, if it is swept, its search.
@@ -200,7 +208,7 @@ class Sweep(Strict):
     training_data: Data | None = None
     methods: list[MethodEntry]
     controls: list[MethodEntry] = [*DEFAULT_CONTROLS]
-    metrics: list[str]
+    metrics: list[str] = Field(min_length=1)
     backbones: Literal["embedded", "reference"] = "embedded"
     metric_backbones: dict[str, Literal["embedded", "reference"]] = {}
     lse_protocol: LSEProtocol | None = None
@@ -216,7 +224,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Sweep:
         raise BadInput(f"{path}: no such sweep file")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not YAML: {error}") from error
     if not isinstance(tree, dict):
         raise BadInput(f"{path}: a sweep is a mapping of keys, see sweeps/loss_weights.yaml")
@@ -289,6 +297,7 @@ def _is_model(annotation: Any) -> bool:
 
 def _check_names(sweep: Sweep, where: str) -> None:
     """Resolve every method, its config and every metric now, so that a typing error costs no hours."""
+    _check_data(sweep, where)
     for key, entries in (("methods", sweep.methods), ("controls", sweep.controls)):
         for entry in entries:
             try:
@@ -318,6 +327,17 @@ def _check_names(sweep: Sweep, where: str) -> None:
                 "sweep hangs, and one that is told to go on from another's weights does not (Ray 2.60); use "
                 "grid, random or optuna, or resources.workers: 1"
             )
+
+
+def _check_data(sweep: Sweep, where: str) -> None:
+    for key, data in (("data", sweep.data), ("training_data", sweep.training_data)):
+        name = data.reader.partition(":")[0] if data is not None else ""
+        if data is not None and name not in READERS:
+            raise BadInput(
+                f'{where}: key {key}.reader: no reader "{name}": {catalog.nearest(name, [*READERS])}'
+            )
+    if sweep.weights is not None and not sweep.weights.is_dir():
+        raise BadInput(f"{where}: key weights: {sweep.weights} is not a folder")
 
 
 def _first_values(search: Search) -> dict[str, Any]:

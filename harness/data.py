@@ -19,6 +19,7 @@ from tempfile import TemporaryFile
 
 from pydantic import ValidationError
 
+from harness.command import ended
 from harness.datasets import READERS
 from harness.faces import POLICIES
 from harness.types import BadInput
@@ -27,11 +28,7 @@ from harness.types import BadInput
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: int(options.run(options)))
 
 
 def _synth(options: argparse.Namespace) -> int:
@@ -158,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--size", type=int, default=128, metavar="PX", help="64 to 256 (default 128)")
     synth.add_argument("--seed", type=int, default=0, metavar="K")
     synth.add_argument("--clips-per-speaker", type=int, metavar="N", help="a balanced subset of the 82")
-    synth.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    synth.add_argument("--workers", type=_count, default=1, metavar="N", help="processes (default 1)")
     split = commands.add_parser("split", help="write down a split by speakers, for `data.split: FILE`")
     split.set_defaults(run=_split)
     split.add_argument("name", metavar="NAME", help=f"the reader: {', '.join(READERS)}")

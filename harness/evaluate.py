@@ -1,17 +1,24 @@
-"""Score anybody's clips: `python -m harness.evaluate GENERATED --reference REFERENCE --out OUT`.
+"""Score anybody's clips against real ones.
+
+    python -m harness.evaluate mine --reference real --out runs/mine
+    python -m harness.evaluate ours w2l=clips/wav2lip --reference real --out runs/two --metrics psnr,ssim
+    python -m harness.evaluate mine --reference real --out runs/ref --backbones reference --weights DIR
 
 Clips pair by file stem, or by the manifest.csv of the reference folder (columns file, speaker, emotion and,
 if known, level, text, generated). Several GENERATED folders are compared with one another.
 Exit codes: 0 done, though single clips may be unscored (counted, with their reasons); 1 done, but a metric
-failed or scored less than --min-coverage; 2 bad input.
+failed or scored less than --min-coverage; 2 bad input; 130 stopped by Ctrl-C.
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
 from typing import get_args
 
+from harness import results
+from harness.command import count, ended
 from harness.config import validated
 from harness.contracts import Backbone, LSEProtocol
 from harness.evaluation import ANY_FOOTAGE, REFERENCE, Evaluation, about, check, evaluate
@@ -44,7 +51,8 @@ def parser() -> argparse.ArgumentParser:
     add("--fid-min-frames", type=int, default=2048, metavar="N", help="refuse FID below N frames (2048)")
     add("--allow-missing", action="store_true", help="clips of one side only become unscored rows")
     add("--min-coverage", type=float, default=0.0, metavar="SHARE", help="exit with 1 below it (0)")
-    add("--workers", type=int, metavar="N", help="CPUs to use (all)")
+    add("--json", action="store_true", help="print the rows of results.csv as JSON, not as a table")
+    add("--workers", type=count, metavar="N", help="CPUs to use (all)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
     return made
 
@@ -52,14 +60,19 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
-    try:
-        asked = request(options)
-        matches = check(asked)
-        with run_folder(options.out, options.resume) as out:
-            return _run(asked, matches, out, options)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _evaluate(options))
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    asked = request(options)
+    matches = check(asked)
+    with run_folder(options.out, options.resume) as out:
+        return _run(asked, matches, out, options)
+
+
+def _as_json(out: Path) -> str:
+    """Return the rows of results.csv, cells as text, with the folder that holds all the rest."""
+    return json.dumps({"out": str(out), "results": results.read_rows(out / "results.csv")}, indent=2)
 
 
 def request(options: argparse.Namespace) -> Evaluation:
@@ -107,7 +120,7 @@ def _run(asked: Evaluation, matches: list[Match], out: Path, options: argparse.N
     write_views(out)
     for warning in record.fields["warnings"]:
         progress.say(f"warning: {warning}")
-    print(summary(out))
+    print(_as_json(out) if options.json else summary(out))
     progress.say(f"report: {out / 'leaderboard.html'}")
     failures = [f"failed: {f['what']}: {f['reason']}" for f in record.fields["failures"]]
     for line in [*failures, *thin]:

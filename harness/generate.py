@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from harness import portrait
+from harness.command import ended
 from harness.contracts import Method
 from harness.disclosure import encode_generated, marked
 from harness.faces import POLICIES
 from harness.store import write_whole
-from harness.types import EMOTIONS, BadInput, Frames, Request
+from harness.types import EMOTIONS, Frames, Request
 from harness.weights import Weights
 
 _ANY_SIZE = 256
@@ -60,15 +61,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     options = parser().parse_args(arguments)
-    try:
-        _generate(options)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return ended(lambda: _generate(options))
 
 
-def _generate(options: argparse.Namespace) -> None:
+def _generate(options: argparse.Namespace) -> int:
     weights = Weights(options.weights)
     method, size = portrait.trained(options.method, options.checkpoint)
     audio = portrait.voice(options.audio)
@@ -88,6 +84,7 @@ def _generate(options: argparse.Namespace) -> None:
         lambda private: encode_generated(private, pictures, request.audio, options.method),
     )
     print(f"{options.out}: {clock.told()}")
+    return 0
 
 
 class _Clock:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from harness import results
 from harness.config import Sweep
@@ -265,8 +265,7 @@ def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
     if chosen.exists() and not chosen.is_dir():
         raise BadInput(f"--out {chosen} is a file; give a folder")
     out = chosen.absolute()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_name(f".{out.name}.lock").open("w") as lock:
+    with _lock(chosen, out.with_name(f".{out.name}.lock")) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -281,6 +280,15 @@ def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
             print(f"the earlier run is kept in {aside}", file=sys.stderr)
         out.mkdir(exist_ok=True)
         yield out
+
+
+def _lock(chosen: Path, file: Path) -> IO[str]:
+    """Open a run's lock file, in a folder that is made for it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("w")
+    except OSError as error:
+        raise BadInput(f"--out {chosen}: {error.strerror}; give a folder that can be written to") from error
 
 
 def _git_revision() -> str | None:

@@ -1,4 +1,8 @@
-"""Serve a run: `python -m harness.serve RUN_DIR [--study study.yaml] [--port 8000]`.
+"""Serve a run on this machine.
+
+    python -m harness.serve reports/runs/loss_weights                             # leaderboard and demo
+    python -m harness.serve reports/runs/loss_weights --mark --port 8080
+    python -m harness.serve reports/runs/loss_weights --study sweeps/study.yaml   # people judge
 
 Without --study, the run's leaderboard and clips at `/`, and a demo of its trained models at `/demo`. With it,
 the study at `/study`; leaderboard and demo name the methods, so the one is then at a secret address that is
@@ -12,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.command import ended
 from harness.types import BadInput
 
 if TYPE_CHECKING:
@@ -21,19 +26,25 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness.serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.serve",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="folder that a sweep wrote")
-    parser.add_argument("--study", type=Path, help="a YAML file, such as sweeps/study.yaml")
+    parser.add_argument("--study", type=Path, metavar="FILE", help="a YAML file, such as sweeps/study.yaml")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (8000)")
     parser.add_argument("--mark", action="store_true", help="write 'generated' into the demo's pictures")
     parser.add_argument("--database", help="votes' database (sqlite:///RUN_DIR/study/votes.sqlite)")
     options = parser.parse_args(arguments)
-    try:
-        return _serve(options)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _serve(options))
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text}: a port is 1 to 65535")
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:

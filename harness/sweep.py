@@ -1,7 +1,12 @@
-"""Run a sweep: `python -m harness.sweep sweeps/loss_weights.yaml`.
+"""Run a sweep: train, generate, measure and rank what a YAML file asks for.
 
+    python -m harness.sweep sweeps/loss_weights.yaml
+    python -m harness.sweep sweeps/loss_weights.yaml --resume                  # go on where it was stopped
+    python -m harness.sweep sweeps/baselines.yaml --set seed=2 --out runs/seed2 --workers 8
+
+A method or metric of your own is named as package.module; reports/docs/adding.md has whole examples.
 Exit codes: 0 everything done; 1 done, but a trial or a clip failed (said, and listed in run.json); 2 bad
-input, nothing was changed.
+input, nothing was changed; 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -9,7 +14,8 @@ import sys
 from pathlib import Path
 
 from harness import config, external
-from harness.faults import check_room, no_room, unwritable
+from harness.command import count, ended
+from harness.faults import check_room
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
 from harness.record import Record, about_sweep, full_command, run_folder
@@ -19,23 +25,24 @@ from harness.types import BadInput
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness.sweep", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.sweep",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("sweep", type=Path, help="a YAML file of sweeps/")
-    parser.add_argument("--out", type=Path, help="results folder (reports/runs/<name>)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="data.size=96")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="results folder (reports/runs/<name>)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key: data.size=96",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    parser.add_argument("--workers", type=int, help="CPUs to use (all)")
+    parser.add_argument("--workers", type=count, metavar="N", help="CPUs to use (all)")
     options = parser.parse_args(arguments)
-    try:
-        return _sweep(options)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        if not no_room(error):
-            raise
-        print(unwritable(error), file=sys.stderr)
-        return 2
+    return ended(lambda: _sweep(options))
 
 
 def _sweep(options: argparse.Namespace) -> int:

@@ -4,19 +4,26 @@ Searched in order: the folder given, $HARNESS_WEIGHTS, the cache ($XDG_CACHE_HOM
 talking-face-harness/weights). Files that a Python package or this project carries are found in that package.
 Each file's SHA-256 is compared with the table before use. Nothing is downloaded unless asked for:
 
-    python -m harness.weights list | fetch NAME... | verify [NAME...]  [--weights DIR]
+    python -m harness.weights list                       # all files: licence, citation, what uses them
+    python -m harness.weights fetch face-landmarker fer-mini-xception
+    python -m harness.weights verify --weights DIR
+
+Exit codes: 0 done; 1 a file fails to verify, or was named and is missing; 2 bad input.
 """
 
 import argparse
 import hashlib
+import json
 import os
 import pickle
 import sys
 import urllib.request
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from harness.command import ended
 from harness.types import BadInput
 from harness.weights_table import TABLE, WeightsFile, known
 
@@ -140,9 +147,9 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     target = (folder or cache_folder()) / entry.file
     if target.is_file() and entry.matches(file_sha256(target)):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         _download(entry.url, part)
         digest = file_sha256(part)
         if not entry.matches(digest):
@@ -153,7 +160,8 @@ def fetch(name: str, folder: Path | None = None) -> Path:
             f"{name}: cannot download {entry.url} ({error}); download it elsewhere and copy it to {target}"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.is_file():
+            part.unlink()
     return target
 
 
@@ -227,25 +235,39 @@ def verify(names: list[str], folder: Path | None) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, 1 when a file fails to verify, 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m harness.weights", description="Pretrained files.")
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("action", choices=["list", "fetch", "verify"])
     parser.add_argument("names", nargs="*", metavar="NAME", help="names as `list` shows them")
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="folder to search first, or to fetch into"
     )
+    parser.add_argument("--json", action="store_true", help="`list` prints JSON")
     options = parser.parse_args(arguments)
-    try:
-        if options.action == "fetch" and not options.names:
+    return ended(lambda: _do(options))
+
+
+def _do(options: argparse.Namespace) -> int:
+    names: list[str] = options.names
+    if options.action == "fetch":
+        if not names:
             raise BadInput("fetch: name the files to fetch; `list` shows the names")
-        if options.action == "verify":
-            return 0 if verify(options.names, options.weights) else 1
-        for name in options.names or TABLE:
-            shown = describe(known(name), options.weights) if options.action == "list" else None
-            print(shown or f"{name}: {fetch(name, options.weights)}")
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+        for name in names:
+            print(f"{name}: {fetch(name, options.weights)}")
+        return 0
+    Weights(options.weights)  # says so where the folder is none
+    if options.action == "verify":
+        return 0 if verify(names, options.weights) else 1
+    entries = [known(name) for name in names or TABLE]
+    if options.json:
+        found = [{**asdict(e), "found_at": locate(e, options.weights)} for e in entries]
+        print(json.dumps(found, indent=2, default=str))
+        return 0
+    print("\n".join(describe(entry, options.weights) for entry in entries))
     return 0
 
 

@@ -1,4 +1,6 @@
-"""`python -m harness.study.power --preference 0.6`: how many participants a study needs, before it starts.
+"""How many participants a study needs, before it starts.
+
+    python -m harness.study.power --preference 0.6 --participants 30 --pairs 20
 
 The question is whether people prefer one method to another: their share of decided votes is tested against
 50 % by Student's t over participants, as the report does. With n participants of k pairs each, and a share
@@ -10,6 +12,7 @@ where sd is how far participants' own preferences lie about p: people differ, so
 tell less than few pairs of many. Power is that of the noncentral t with n - 1 degrees of freedom. Not done
 here: the spread of clips, which more participants cannot mend; use at least a dozen clips. Several pairs of
 methods share the k pairs of a participant: give k for one of them.
+Exit codes: 0 printed; 2 a plan that is none.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import nct
 
+from harness.command import ended
 from harness.types import BadInput
 
 _MOST_PARTICIPANTS = 100_000
@@ -120,7 +124,9 @@ def advice(plan: Plan) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Print the advice; 2 where the plan is none."""
     parser = argparse.ArgumentParser(
-        prog="python -m harness.study.power", description="How many participants a study needs."
+        prog="python -m harness.study.power",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     usual = Plan()
     parser.add_argument(
@@ -136,11 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="spread of people's own preferences",
     )
     parser.add_argument("--level", type=float, default=usual.level, help="of the two-sided test")
-    try:
-        print(advice(Plan(**vars(parser.parse_args(arguments)))))
-    except BadInput as failure:
-        print(failure, file=sys.stderr)
-        return 2
+    options = parser.parse_args(arguments)
+    return ended(lambda: _advise(Plan(**vars(options))))
+
+
+def _advise(plan: Plan) -> int:
+    print(advice(plan))
     return 0
 
 
