@@ -72,13 +72,15 @@ class Asked(BaseModel):
 def demo_part(offer: Offer, orders: Orders, submit: Submit) -> Part:
     """Return the demo as a part of a run's site."""
     limits = {"/demo/orders/": uploads.LARGEST_BYTES}
-    return Part(_router(offer, orders, submit), limits, {"/demo": _HEADERS})
-
-
-def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
     router = APIRouter(prefix="/demo", tags=["demo"])
-    known = {model.name: model for model in offer.models}
-    visits = _Visits()
+    _offering(router, offer)
+    _filling(router, orders)
+    _making(router, {model.name: model for model in offer.models}, orders, submit)
+    return Part(router, limits, {"/demo": _HEADERS})
+
+
+def _offering(router: APIRouter, offer: Offer) -> None:
+    """Add the page and what it shows before anything is ordered."""
 
     @router.get("", include_in_schema=False)
     def page() -> FileResponse:
@@ -107,6 +109,11 @@ def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
             raise Refused(404, "There is no such example.")
         return FileResponse(offer.examples / name)
 
+
+def _filling(router: APIRouter, orders: Orders) -> None:
+    """Add how an order is begun and given a picture and a sound."""
+    visits = _Visits()
+
     @router.post("/orders", status_code=201)
     def begin() -> dict[str, str]:
         visits.count()
@@ -125,6 +132,10 @@ def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
         content = await request.body()
         await _kept(uploads.keep_sound, content, _open(orders, order) / "sound.wav")
         return Response(status_code=204)
+
+
+def _making(router: APIRouter, known: dict[str, Model], orders: Orders, submit: Submit) -> None:
+    """Add how an order is placed, watched and fetched."""
 
     @router.post("/orders/{order}", status_code=202)
     async def place(order: str, asked: Asked) -> dict[str, Any]:
@@ -152,8 +163,6 @@ def _router(offer: Offer, orders: Orders, submit: Submit) -> APIRouter:
         return FileResponse(
             path, media_type="video/mp4", filename=f"clip-{index}.mp4", content_disposition_type="inline"
         )
-
-    return router
 
 
 class _Visits:

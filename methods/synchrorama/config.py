@@ -41,6 +41,7 @@ FULL: dict[str, Any] = {
     "rate": 1e-5,
     "steps": 30_000,
     "inference_steps": 25,
+    "temperature": 1.0,
 }
 
 
@@ -110,6 +111,9 @@ class Config(BaseModel):
     # Noise: Hallo's scaled-linear betas to zero terminal SNR, v-prediction, min-SNR 5; or flow matching.
     scheduler: Scheduler = "ddim"
     inference_steps: int = Field(3, ge=1, json_schema_extra=AT_GENERATION)
+    # Factor of the noise that generation begins with. After a short training the network's answers differ by
+    # noise that no face has: .4 measured 1 dB above 1 on a speaker never seen, and keeps lips as sharp.
+    temperature: float = Field(0.4, ge=0, le=1, json_schema_extra=AT_GENERATION)
     min_snr: float = Field(5.0, gt=0)
     shared_noise: float = Field(0.5, ge=0, le=1)  # variance common to a window's frames (PYoCo's mixed noise)
     drop: float = Field(0.05, ge=0, le=1)  # of each condition, as Hallo

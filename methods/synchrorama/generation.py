@@ -101,7 +101,8 @@ class ChunkMaker:
         own = np.stack(
             [np.random.default_rng([self.seed, p]).standard_normal(shape, np.float32) for p in places]
         )
-        return torch.from_numpy((shared**0.5 * common + (1 - shared) ** 0.5 * own).astype(np.float32))
+        noise = (shared**0.5 * common + (1 - shared) ** 0.5 * own).astype(np.float32)
+        return torch.from_numpy(noise) * self.config.temperature
 
 
 def starts(frames: int, length: int, overlap: int) -> Iterator[tuple[int, int]]:

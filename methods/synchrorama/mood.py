@@ -20,10 +20,9 @@ from methods.nets.loop import build
 from methods.synchrorama.affect import affect_of, affects_of
 from methods.synchrorama.config import Config
 from methods.synchrorama.emotion import Cues, EmotionFusion, cues_of, fit_fusion, labels_of
-from methods.synchrorama.text import WIDTHS, embed_text
+from methods.synchrorama.text import TOKENS, WIDTHS, embed_text
 
 _CUES = "cues.safetensors"
-_TOKENS = 48  # of a scene's text; what is longer is cut
 _UNLABELLED = 4  # each fourth clip goes without its label where nothing may be drawn
 
 
@@ -38,10 +37,16 @@ def used_cues(config: Config) -> list[str]:
     return [name for name, there in wanted.items() if there]
 
 
+def _looked_at(config: Config) -> tuple[str | None, str | None]:
+    """Return the models of words and voice; None where the ablation leaves no cue of theirs."""
+    heard = config.speech_emotion or config.valence_arousal
+    return config.sentiment if config.text_sentiment else None, config.speech if heard else None
+
+
 def train_fusion(config: Config, training: Training, out: Path) -> EmotionFusion:
     """Teach the fusion on the training split's clips, and write the cues of all into the folder `out`."""
     data, fusion = training.data, build(training.seed, lambda: EmotionFusion(config.cross))
-    affects = affects_of(data, config.sentiment, config.speech, training.weights)
+    affects = affects_of(data, *_looked_at(config), training.weights)
     cues = cues_of(affects, data.emotions, used_cues(config))
     mine = torch.tensor([i for i, split in enumerate(data.splits) if split == "train"])
     fit_fusion(cast(EmotionFusion, fusion), cues.rows(mine), labels_of(data.emotions)[mine], training.seed)
@@ -101,19 +106,19 @@ class ClipEmotion(nn.Module):
 
 def request_mood(config: Config, fusion: EmotionFusion, request: Request) -> tuple[Tensor, Tensor, Tensor]:
     """Return a request's embedding (1, D), that of nothing said (1, D), and the gates (1, 4)."""
-    affect = affect_of(request.audio, request.text, config.sentiment, config.speech)
+    affect = affect_of(request.audio, request.text, *_looked_at(config))
     cues = cues_of([affect], [request.emotion], used_cues(config))
     device = fusion.null.device
     embedding, gates = fusion(*cues.to(device))
-    return embedding, fusion.null[None], gates
+    return embedding, fusion.null.detach()[None], gates
 
 
 def scene_tokens(config: Config, scene: str, weights: Weights | None = None) -> tuple[Tensor, Tensor]:
     """Return token states (1, N, E) of a scene's text and which are words, (1, N); N is always the same."""
-    states = torch.zeros(1, _TOKENS, WIDTHS[config.text_encoder])
-    read = torch.zeros(1, _TOKENS, dtype=torch.bool)
+    states = torch.zeros(1, TOKENS, WIDTHS[config.text_encoder])
+    read = torch.zeros(1, TOKENS, dtype=torch.bool)
     if scene:
-        tokens, words = (part[:, :_TOKENS] for part in embed_text([scene], config.text_encoder, weights))
+        tokens, words = embed_text([scene], config.text_encoder, weights)
         states[:, : tokens.shape[1]], read[:, : tokens.shape[1]] = tokens, words
     return states, read
 

@@ -18,7 +18,7 @@ from methods.synchrorama.language import require_english
 
 Encoder = Literal["embedded", "reference"]
 WIDTHS: Mapping[str, int] = {"embedded": 384, "reference": 768}
-TOKENS: Mapping[str, int] = {"embedded": 256, "reference": 77}
+TOKENS = 77  # as many as CLIP has; a denoiser is given as many by either encoder
 MINILM: Mapping[str, int] = {
     "hidden_size": 384,
     "num_hidden_layers": 6,
@@ -91,7 +91,7 @@ def _clip(weights: Weights) -> Callable[[Sequence[str]], Encoded]:
     tokenizer = CLIPTokenizer(*files)
 
     def encode(texts: Sequence[str]) -> Encoded:
-        found = tokenizer(list(texts), padding="max_length", max_length=TOKENS["reference"])
+        found = tokenizer(list(texts), padding="max_length", max_length=TOKENS)
         _refuse_long(found["input_ids"], texts, "reference")
         tokens = torch.tensor(found["input_ids"])
         with torch.inference_mode():
@@ -112,8 +112,8 @@ def _fill(net: Any, stored: Mapping[str, Tensor], prefix: str) -> None:
 
 def _refuse_long(ids: Sequence[Sequence[int]], texts: Sequence[str], encoder: Encoder) -> None:
     for row, text in zip(ids, texts, strict=True):
-        if len(row) > TOKENS[encoder]:
+        if len(row) > TOKENS:
             raise BadInput(
                 f'text "{text[:60]}..." has {len(row)} tokens, the {encoder} text encoder takes '
-                f"{TOKENS[encoder]}; shorten it"
+                f"{TOKENS}; shorten it"
             )

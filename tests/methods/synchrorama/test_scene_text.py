@@ -48,7 +48,7 @@ def test_no_words_have_no_token(text: str | None) -> None:
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(BadInput, match=r'not English \(language "de"\).*text encoder.*`scene_text: false`'):
         embed_text(["Eine traurige Frau schaut nach unten."])
-    with pytest.raises(BadInput, match=r"has \d+ tokens, the embedded text encoder takes 256; shorten it"):
+    with pytest.raises(BadInput, match=r"has \d+ tokens, the embedded text encoder takes 77; shorten it"):
         embed_text(["a sad woman " * 200])
 
 
