@@ -157,6 +157,7 @@ def _rule(board: Board) -> list[Note]:
     shown = [*([speed] if speed else []), *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
     drawn = "speakers" if board.speakers > 1 else "clips"
+    sets = " (of whole sets: over clips, and not tested below 5 speakers)" if 1 < board.speakers < 5 else ""
     return [
         Note(
             "",
@@ -174,8 +175,8 @@ def _rule(board: Board) -> list[Note]:
         ),
         Note(
             "",
-            f"Brackets hold the 95 % interval over {drawn}, n the clips scored. A value of which fewer than "
-            f"{100 * LEAST_COVERAGE:.0f} % of the clips are scored is not shown.",
+            f"Brackets hold the 95 % interval over {drawn}{sets}, n the clips scored. A value of which fewer "
+            f"than {100 * LEAST_COVERAGE:.0f} % of the clips are scored is not shown.",
         ),
     ]
 

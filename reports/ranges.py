@@ -119,6 +119,6 @@ def beaten(found: Sequence[Difference], higher_is_better: bool) -> list[tuple[Ke
     ]
 
 
-def spread_over_speakers(speakers: Sequence[str | None]) -> int:
+def known_speakers(speakers: Sequence[str | None]) -> int:
     """Return how many speakers are known; 0 where one clip's is not."""
     return 0 if None in speakers else len(set(speakers))

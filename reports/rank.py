@@ -168,7 +168,7 @@ def rank(run: Run) -> Board:
     competing = _ordered(competing, ranked_by)
     differences[ranges.OVERALL] = tuple(ranges.overall(found, ranked_by, [r.key for r in competing]))
     competing = _placed(_with_ranks(competing, ranked_by, differences), differences[ranges.OVERALL])
-    speakers = ranges.spread_over_speakers(found.speakers)
+    speakers = ranges.known_speakers(found.speakers)
     return Board(tuple(columns), tuple(ranked_by), tuple(competing), tuple(controls), differences, speakers)
 
 

@@ -84,7 +84,7 @@ def merge_results(
                 is_mean(value, values.get((method, trial)))
                 for trial, value in zip(lines["trial"], lines["value"], strict=True)
             )
-            row = _of_all_seeds(lines, len(seeds)) | {"trial": first}
+            row = _of_all_seeds(lines) | {"trial": first}
             if means:
                 of_clips = together.values[str(metric)][method, first]
                 row |= _of_clips(of_clips, together.speakers, cards[str(metric)])
@@ -93,10 +93,12 @@ def merge_results(
     return pd.concat([pd.DataFrame(rows), results], ignore_index=True) if rows else results
 
 
-def _of_all_seeds(lines: pd.DataFrame, seeds: int) -> dict[str, Any]:
-    """Return a metric's row of several seeds: no value where one of them has none."""
+def _of_all_seeds(lines: pd.DataFrame) -> dict[str, Any]:
+    """Return a metric's row of those seeds that it was asked of (people: not all): no value where one has
+    none.
+    """
     row = dict(lines.iloc[0])
-    whole = len(lines) == seeds and bool(lines["value"].notna().all())
+    whole = bool(lines["value"].notna().all())
     row |= {c: float(lines[c].mean()) if whole else nan for c in ("value", "ci_low", "ci_high")}
     row |= {"n": lines["n"].min(), "n_unscored": lines["n_unscored"].max()}
     row["spread"] = float(lines["value"].std(ddof=1))

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from harness.contracts import MetricCard
 from reports.rank import Board, Row
+from reports.seeds import SEED
 from reports.words import p_value, signed, symbol, title
 
 _CHANCE = 0.05
@@ -77,7 +78,9 @@ class Trend:
 def swept(rows: Sequence[Row]) -> list[str]:
     """Return the numeric parameters that take two values or more over these trials, in their own order."""
     names = dict.fromkeys(name for row in rows for name in row.params)
-    return [n for n in names if len({v for row in rows if (v := number(row, n)) is not None}) > 1]
+    return [
+        n for n in names if n != SEED and len({v for row in rows if (v := number(row, n)) is not None}) > 1
+    ]
 
 
 def number(row: Row, parameter: str) -> float | None:

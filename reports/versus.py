@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.contracts import MetricCard
 from harness.types import BadInput
-from reports.differences import Difference, Key, Whole, of_clips, of_sets
+from reports.differences import Difference, Key, Values, Whole, of_clips, of_sets
 from reports.load import Run
 from reports.pairs import Pair
 from reports.ranges import Sample, is_mean, sample
@@ -152,17 +152,26 @@ def _instrument(name: str, before: Run, after: Run, samples: tuple[Sample, ...])
     """Return how far the real clips' scores lie apart at most, as a share of all rows' spread; 0 where none
     is.
     """
-    values = [
-        found.values.get(name, {}).get(_real(run))
-        for run, found in zip((before, after), samples, strict=True)
-    ]
-    if values[0] is None or values[1] is None:
-        return 0.0
-    apart = np.abs(values[0] - values[1])
+    runs = tuple(zip((before, after), samples, strict=True))
+    values = [found.values.get(name, {}).get(_real(run), np.empty(0)) for run, found in runs]
+    rows = [*samples[1].values.get(name, {}).values()]
+    if not all(np.isfinite(v).any() for v in values):  # a metric of whole sets
+        if set(before.clips["clip"]) != set(after.clips["clip"]):
+            return 0.0
+        values = [_scores(run, name, [_real(run)]) for run, _ in runs]
+        rows = [_scores(after, name, None)]
+    apart = np.abs(values[0] - values[1]) if len(values[0]) == len(values[1]) else np.empty(0)
     if not np.isfinite(apart).any() or np.nanmax(apart) == 0:
         return 0.0
-    spread = float(np.nanstd(np.stack([*samples[1].values[name].values()])))
+    spread = float(np.nanstd(np.concatenate(rows)))
     return float(np.nanmax(apart)) / spread if spread else np.inf
+
+
+def _scores(run: Run, name: str, keys: list[Key] | None) -> Values:
+    """Return the scores (R,) of rows on a metric, of all rows without `keys`."""
+    table = run.results[run.results["metric"] == name]
+    found = zip(table["method"], table["trial"], table["value"], strict=True)
+    return np.array([v for m, t, v in found if keys is None or (m, t) in keys], float)
 
 
 def _real(run: Run) -> Key:

@@ -48,6 +48,14 @@ def test_a_mistake_is_named_with_its_fix(tmp_path: Path, change: tuple[str, str]
         assert words in str(error.value)
 
 
+@pytest.mark.parametrize("seeds", ["[1, 1]", "[]", "[a]", "[-1]", "{low: 1, high: 3}"])
+def test_seeds_are_different_whole_numbers(tmp_path: Path, seeds: str) -> None:
+    with pytest.raises(BadInput, match="different whole numbers"):
+        config.load(written(tmp_path, MINIMAL), [f"methods.0.search.space={{seed: {seeds}}}"])
+    sweep = config.load(written(tmp_path, MINIMAL), ["methods.0.search.space={seed: [1, 2]}"])
+    assert sweep.methods[0].search.space == {"seed": [1, 2]}
+
+
 def test_asha_with_several_workers_is_refused_with_the_reason(tmp_path: Path) -> None:
     text = MINIMAL.replace("config: {size: tiny}", "search: {algorithm: asha, space: {alpha: [0.0, 1.0]}}")
     with pytest.raises(BadInput, match="placement group"):

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from harness import config, results, sweep
+from harness import config, report, results, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
@@ -18,6 +19,8 @@ from harness.record import Record, about_sweep
 from harness.store import Store
 from harness.trials import run_in_process
 from harness.types import BadInput
+from reports.load import load
+from reports.rank import rank
 
 SWEEP = """
 name: small
@@ -44,8 +47,8 @@ def yaml(folder: Path, root: Path, reader: str = "crema_d") -> Path:
     return path
 
 
-def run(path: Path, out: Path, resume: bool = False) -> Record:
-    chosen = config.load(path)
+def run(path: Path, out: Path, resume: bool = False, overrides: Sequence[str] = ()) -> Record:
+    chosen = config.load(path, overrides)
     out.mkdir(parents=True, exist_ok=True)
     record = Record.begin(out, about_sweep(chosen), ["test"], resume)
     Run(chosen, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
@@ -118,6 +121,45 @@ def test_killed_in_the_middle_and_resumed_it_gives_the_same_table(corpus: Path, 
     assert subprocess.run([*command, "--resume"], check=False, capture_output=True).returncode == 1
     assert [model.stat().st_mtime_ns for model in models] == stamps
     assert numbers(out) == numbers(tmp_path / "whole" / "out")
+
+
+def test_a_killed_sweep_is_reported_as_far_as_it_was_measured(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = yaml(tmp_path, corpus), tmp_path / "out"
+    run(path, out)
+    whole = numbers(out)
+    record = results.read_json(out / "run.json")
+    results.write_json(out / "run.json", {**record, "complete": False, "metrics": {}, "methods": {}})
+    for name in ("results.csv", "per_clip.csv", "curves.csv"):
+        (out / name).unlink()
+    shutil.rmtree(out / "work" / "wrong_emotion")
+    sorted((out / "work" / "still" / "-").glob("*.measured.json"))[0].unlink()
+    left = sorted(p.name for p in (out / "work").rglob("*"))
+    assert report.main([str(out)]) == 0
+    assert "Partial run" in (out / "leaderboard.md").read_text()
+    found = {(r["method"], r["trial"], r["metric"]): r for r in numbers(out)}
+    assert {method for method, _, _ in found} == {"toy", *config.CONTROLS} - {"wrong_emotion"}
+    assert (found["still", "-", "psnr"]["n"], found["still", "-", "psnr"]["n_unscored"]) == ("3", "1")
+    assert [r for r in whole if r["method"] == "toy"] == [r for r in found.values() if r["method"] == "toy"]
+    assert left == sorted(p.name for p in (out / "work").rglob("*"))
+    run(path, out, resume=True)
+    assert numbers(out) == whole
+
+    (out / "clips.csv").unlink()
+    results.write_json(out / "run.json", {**record, "complete": False})
+    assert report.main([str(out)]) == 2
+    assert "stopped before its clips were ready" in capsys.readouterr().err
+
+
+def test_seeds_of_one_method_are_one_row_of_the_report(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    space = "methods.0.search.space={alpha: [1.0], seed: [1, 2]}"
+    record = run(yaml(tmp_path, corpus), out, overrides=[space])
+    assert [t["params"] for t in record.fields["trials"]] == [{"alpha": 1.0, "seed": s} for s in (1, 2)]
+    assert len([*(tmp_path / ".store" / "models").iterdir()]) == 2
+    (row,) = rank(load(out)).competing
+    assert (row.name, row.seeds, row.params) == ("toy t00", (1, 2), {"alpha": 1.0})
 
 
 def test_broken_clips_are_listed_and_the_others_scored(corpus: Path, tmp_path: Path) -> None:

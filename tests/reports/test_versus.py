@@ -79,6 +79,11 @@ def test_an_instrument_that_scores_the_real_clips_differently_is_refused(runs: t
     assert "psnr" not in {card.name for card in found.columns}
 
 
+def test_a_set_metric_of_another_version_is_refused(runs: tuple[Path, Path]) -> None:
+    shift(runs[1], "ground_truth", "fid", 5.0)
+    assert "incompatible" in versus(*(load(run) for run in runs)).refused["fid"]
+
+
 def test_another_backbone_never_shares_a_column(runs: tuple[Path, Path]) -> None:
     edit(runs[1], lambda r: r["metrics"]["fid"].update(backbone="inception-2015-12-05"))
     table = (runs[1] / "results.csv").read_text().splitlines()

@@ -211,6 +211,10 @@ def test_hostile_names_are_text_everywhere(run: Path) -> None:
     html = (run / "leaderboard.html").read_text()
     assert all(HOSTILE not in str(f) for f in bare_json(html, "figures").values())
     assert HOSTILE not in (run / "leaderboard.md").read_text()
+    assert HOSTILE in {row["method"] for row in read_rows(run / "leaderboard.csv")}
+    assert HOSTILE in {row["second_method"] for row in read_rows(run / "comparisons.csv")}
+    table = (run / "leaderboard.tex").read_text().splitlines()
+    assert not any(HOSTILE in line for line in table if not line.startswith("%"))
 
 
 def test_hostile_trials_are_text_in_plots(tmp_path: Path) -> None:
