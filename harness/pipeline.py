@@ -25,7 +25,7 @@ from harness.store import Store
 from harness.trials import TrialPlan, TrialResult
 from harness.types import BadInput
 from harness.weights import Weights
-from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
+from harness.work import Entrant, Generate, Price, Train, generation_costs, generation_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,5 +294,5 @@ class Run:
         )
         # A control reads its clip: it has no speed of generation.
         timed = not self.record.fields["methods"][entrant.title]["control"]
-        speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
+        speeds = [generation_costs(work, ask.sample.id) for ask in asked] if timed else None
         return scoring.Row(entrant.title, entrant.trial, pairs, speeds)

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from harness import catalog, config, media, prepare
+from harness import arriving, catalog, config, media, prepare
 from harness.contracts import Method
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
@@ -23,6 +23,7 @@ from harness.fit import FitSpec, run_fit, run_stage
 from harness.jobs import writing
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
+from harness.speed import NAMES, with_peak
 from harness.store import Store, code_version, file_digest, write_whole
 from harness.types import BadInput, Sample, Unscorable
 from harness.weights import Weights
@@ -135,8 +136,9 @@ class Generate:
         if asked.audio is None and "audio" in card.conditions:
             raise Unscorable(f"{ask.sample.id}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
-        clip = method.generate([asked])[0]
+        (clip,), peak = with_peak(lambda: method.generate([asked]))
         seconds = time.perf_counter() - started
+        first = arriving.waited(method, asked, seconds)
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
         write_whole(target, lambda private: media.encode(private, clip.frames, clip.audio))
         if self.full_size and card.video_to_video and ask.source is not None:
@@ -144,7 +146,13 @@ class Generate:
             pictures = at_full_size(source, prepare.load(ask.reference), clip.frames, order)
             full = entrant.folder(self.run, "full") / f"{ask.sample.id}.mp4"
             write_whole(full, lambda private: media.encode(private, pictures, clip.audio))
-        return {"seconds": seconds, "frames": len(clip.frames), "notes": dict(clip.notes)}
+        return {
+            "seconds": seconds,
+            "frames": len(clip.frames),
+            "first_frame_ms": first,
+            "peak_mb": peak,
+            "notes": dict(clip.notes),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +175,13 @@ class Price:
         return one
 
 
-def generation_speed(folder: Path, clip: str) -> float | None:
-    """Return a clip's generated frames per second, None if it was not generated."""
+def generation_costs(folder: Path, clip: str) -> dict[str, float | None]:
+    """Return what making a clip cost, by `speed.NAMES`; None if it was not generated, or not measured."""
     record = folder / f"{clip}.generated.json"
     if not record.exists():
-        return None
+        return dict.fromkeys(NAMES)
     made = json.loads(record.read_text())
-    return float(made["frames"] / made["seconds"])
+    return {**{name: made.get(name) for name in NAMES}, "fps": made["frames"] / made["seconds"]}
 
 
 def generation_notes(folder: Path, clip: str) -> dict[str, float]:

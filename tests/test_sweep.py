@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, results, sweep
+from harness import config, results, speed, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
@@ -54,7 +54,7 @@ def run(path: Path, out: Path, resume: bool = False) -> Record:
 
 def numbers(out: Path) -> list[dict[str, str]]:
     """results.csv without the times."""
-    return [row for row in results.read_rows(out / "results.csv") if row["metric"] != "fps"]
+    return [row for row in results.read_rows(out / "results.csv") if row["metric"] not in speed.NAMES]
 
 
 def test_every_entrant_is_measured_and_a_failed_trial_is_told(corpus: Path, tmp_path: Path) -> None:
