@@ -76,9 +76,8 @@ class Painter:
             heard = _conv(layer, heard) if isinstance(layer, nn.Conv2d) else layer(heard)
         squeeze, bias, join, outputs = self.joined
         codes = []
-        for row in heard.flatten(1).chunk(
-            len(mel)
-        ):  # a product of one row rounds otherwise than one of several
+        # One by one: a product of one row rounds otherwise than one of several.
+        for row in heard.flatten(1).chunk(len(mel)):
             condition = nn.functional.leaky_relu(torch.cat([row, emotion], 1), SLOPE)
             squeezed = nn.functional.leaky_relu(nn.functional.linear(condition, squeeze, bias), SLOPE)
             codes.append(nn.functional.linear(squeezed, join))
