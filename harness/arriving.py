@@ -55,7 +55,9 @@ def one_frame(request: Request) -> Request:
     )
 
 
-def waited(method: Method, request: Request, whole: float) -> float:
+def waited(
+    method: Method, request: Request, whole: float, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return milliseconds from a first frame's first sample to that frame.
 
     For a method that answers arriving sound: the sound that it must hear, which plays in real time, and the
@@ -65,9 +67,9 @@ def waited(method: Method, request: Request, whole: float) -> float:
         return 1000 * (request.frames * SAMPLES_PER_FRAME / SAMPLE_RATE + whole)
     heard = request.audio[: method.ahead]
     sound = iter([np.pad(heard, (0, method.ahead - len(heard)))])
-    started = time.perf_counter()
+    started = clock()
     next(method.live(one_frame(request), sound))
-    return 1000 * (method.ahead / SAMPLE_RATE + time.perf_counter() - started)
+    return 1000 * (method.ahead / SAMPLE_RATE + clock() - started)
 
 
 def write_raw(frames: Iterator[Frames], descriptor: int) -> int:

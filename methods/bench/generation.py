@@ -1,10 +1,10 @@
 """The speed of generation: `python -m harness.bench generation [METHOD:SIZE ...] [--model METHOD:SIZE=DIR]`.
 
-One line a method and size, each in a process of its own, on one thread: frames/s of CPU time, with their
-spread over clips of one second; how many times real time that is; milliseconds from the first sample of a
-recording to the first frame, of a recording of one second where the method needs it whole; the process's peak
-memory, libraries included. Without a model its weights are untrained: what they are does not change how long
-they take. Not done here: GPUs, encoding.
+One line a method and size, each in a process of its own, on one thread and in its CPU time: frames/s, with
+their spread over clips of one second; how many times real time that is; milliseconds from the first sample of
+a recording to the first frame, of a recording of one second where the method needs it whole; the process's peak
+memory, libraries included. Without a model its weights are untrained: what they are does not change how
+long they take. Not done here: GPUs, encoding.
 """
 
 import argparse
@@ -111,7 +111,9 @@ def measured(name: str, model: str | None) -> Line:
     method.generate([asked])
     rates, peak = speed.with_peak(lambda: [_rate(lambda: method.generate([asked])) for _ in range(_CLIPS)])
     fps = float(np.median(rates))
-    first = float(np.median([arriving.waited(method, asked, FPS / fps) for _ in range(_CLIPS)]))
+    first = float(
+        np.median([arriving.waited(method, asked, FPS / fps, time.process_time) for _ in range(_CLIPS)])
+    )
     live = isinstance(method, Live)
     return Line(name, chosen.image_size, fps, min(rates), max(rates), fps / FPS, first, live, peak)
 
