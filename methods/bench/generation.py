@@ -1,10 +1,10 @@
 """The speed of generation: `python -m harness.bench generation [METHOD:SIZE ...] [--model METHOD:SIZE=DIR]`.
 
 One line a method and size, each in a process of its own, on one thread and in its CPU time: frames/s, with
-their spread over clips of one second; how many times real time that is; milliseconds from the first sample of
-a recording to the first frame, of a recording of one second where the method needs it whole; the process's peak
-memory, libraries included. Without a model its weights are untrained: what they are does not change how
-long they take. Not done here: GPUs, encoding.
+their spread over clips of one second; how many times real time that is; milliseconds from the first sample
+of a recording to the first frame, of one second of sound where the method needs it whole; the process's
+peak memory, libraries included. Without a model its weights are untrained: what they are does not change
+how long they take. Not done here: GPUs, encoding.
 """
 
 import argparse
