@@ -1,15 +1,20 @@
-"""The project's performance tables, for anyone to run: `python -m harness.bench metrics | data`.
+"""The project's performance tables, for anyone to run: `python -m harness.bench metrics | data | generation`.
 
 `metrics` compares each metric with its public peer (metrics/bench); `data` measures the training loader on
-prepared shards beside reading H.264 at random access (`bench_data`). Nothing is imported before the libraries
-that read their number of threads when they are loaded are told: one.
+prepared shards beside reading H.264 at random access (`bench_data`); `generation` measures how fast each
+method makes frames, how late the first one is, and memory (methods/bench). Nothing is imported before the
+libraries that read their number of threads when they are loaded are told: one.
 """
 
 import os
 import sys
 from importlib import import_module
 
-TABLES = {"metrics": "metrics.bench.table", "data": "harness.bench_data"}
+TABLES = {
+    "metrics": "metrics.bench.table",
+    "data": "harness.bench_data",
+    "generation": "methods.bench.generation",
+}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 

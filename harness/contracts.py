@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.types import Clip, Frames, Measurement, Pair, Request, Score, Split
+from harness.types import Audio, Clip, Frames, Measurement, Pair, Request, Score, Split
 from harness.weights import Weights
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class MethodCard:
     control: it shows an instrument's limits, it does not compete, and it alone is given `Request.target`.
     video_to_video: it edits a source clip; it is given the whole of it where the run's protocol offers one
         (`data.reference: source`), the first frame otherwise, as every other method.
+    whole: why it can make no frame before it has heard the whole recording; empty for a method that can
+        (`Live`).
     note: what its conditions do not say, for the reader of its row.
     """
 
@@ -67,6 +69,7 @@ class MethodCard:
     trains: bool = True
     video_to_video: bool = False
     note: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,26 @@ class Streaming(Protocol):
 
     def stream(self, request: Request) -> Iterator[Frames]:
         """Yield the frames of `Method.generate` in parts (t, H, W, 3)."""
+        ...
+
+
+@runtime_checkable
+class Live(Protocol):
+    """A method that answers sound while it arrives: each frame as soon as the sound that it needs is there.
+
+    ahead: samples from a frame's own first one to the last that the frame needs, its own 640 among them: how
+    far behind the sound the frames are, beside the time that making them takes.
+    """
+
+    ahead: ClassVar[int]
+
+    def live(self, request: Request, sound: Iterator[Audio]) -> Iterator[Frames]:
+        """Yield the frames of `Method.generate` one by one, (1, H, W, 3), nothing held back.
+
+        request: of one frame, whose context, mask and eyes hold for all; its own sound is not listened to.
+        sound: mono 16 kHz float32 pieces (n,) of any length, asked for when it is needed; as many frames are
+        made as it begins, the last one's rest being silence.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ participants of a study see has no metadata at all.
 It is a courtesy to honest readers and no protection: whoever encodes a clip again removes it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,7 +31,10 @@ def comment(method: str) -> str:
 
 
 def encode_generated(
-    path: Path, frames: Frames | Iterable[NDArray[np.uint8]], audio: Audio | None, method: str
+    path: Path,
+    frames: Frames | Iterable[NDArray[np.uint8]],
+    audio: Audio | Callable[[], Audio] | None,
+    method: str,
 ) -> None:
     """Write an mp4 as `media.encode` does, with the comment in it; pictures and sound are the same."""
     plain = path.with_name(path.name + ".plain")

@@ -20,7 +20,7 @@ from harness.store import Store
 from harness.tables import write_results
 from harness.trials import run_in_process
 from harness.types import BadInput
-from harness.work import generation_speed
+from harness.work import generation_costs
 
 _NOT_MEASURED = "not measured: the run was stopped before"
 _NO_ENGINE = Engine(in_process, run_in_process)
@@ -61,7 +61,7 @@ def _rows(run: Run, clips: Sequence[Mapping[str, str]], lost: Path) -> Iterator[
             pairs = tuple(_pair(run, work, clip, lost / entry.title / work.name) for clip in clips)
             control = run.record.fields["methods"][entry.title]["control"]
             timed = not control and entry.name != external.NAME
-            speeds = [generation_speed(work, clip["clip"]) for clip in clips] if timed else None
+            speeds = [generation_costs(work, clip["clip"]) for clip in clips] if timed else None
             yield Row(entry.title, work.name, pairs, speeds)
 
 

@@ -24,7 +24,7 @@ from harness.record import Record
 from harness.store import Store
 from harness.trials import TrialPlan, TrialResult, judged, method_params
 from harness.weights import Weights
-from harness.work import Entrant, Generate, Price, Train, generation_notes, generation_speed
+from harness.work import Entrant, Generate, Price, Train, generation_costs, generation_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ class Run:
         # A control reads its clip, and clips from elsewhere are read, too: they have no speed of generation.
         control = self.record.fields["methods"][entrant.title]["control"]
         timed = not control and entrant.method != external.NAME
-        speeds = [generation_speed(work, ask.sample.id) for ask in asked] if timed else None
+        speeds = [generation_costs(work, ask.sample.id) for ask in asked] if timed else None
         return scoring.Row(entrant.title, entrant.trial, pairs, speeds)
 
 

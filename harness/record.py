@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from harness import results
+from harness import results, speed
 from harness.config import Sweep
 from harness.contracts import MethodCard, MetricCard
 from harness.corpus import Corpus
@@ -28,18 +28,6 @@ from harness.trials import TrialResult
 from harness.types import BadInput
 
 _PACKAGES = ("torch", "torchvision", "torchaudio", "ray", "av", "numpy", "scipy", "mediapipe", "pydantic")
-
-FPS_CARD = MetricCard(
-    name="fps",
-    title="Generation speed",
-    unit="frames/s",
-    higher_is_better=True,
-    range=(0.0, float("inf")),
-    backbone="none",
-    variant="one worker, one core or GPU, one clip at a time, without encoding; a time, so it varies",
-    paper="",
-    comparable=False,
-)
 
 _STILL = "the first frame of the clip that clips.csv names"
 _SHOWN = {
@@ -188,8 +176,8 @@ class Record:
             self.failure(f"{title}: counting operations", found.reason or "", found.crash)
 
     def metrics(self, cards: Mapping[str, MetricCard], timed: bool) -> None:
-        """Note the cards of the metrics, and of the speed that the engine itself measures where it does."""
-        whole = {**cards, "fps": FPS_CARD} if timed else cards
+        """Note the cards of the metrics, and of what the engine itself measures where it does (`speed`)."""
+        whole = {**cards, **speed.cards(self.fields["hardware"])} if timed else cards
         self.fields["metrics"] = {name: asdict(card) for name, card in whole.items()}
 
     def trial(self, title: str, trial: str, result: TrialResult) -> None:

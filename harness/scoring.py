@@ -1,6 +1,6 @@
 """Measure and aggregate rows of pairs: what a sweep's comparison and `harness.evaluate` have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.contracts import Setup
@@ -14,12 +14,12 @@ from harness.weights import Weights
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table to be: a method, a trial, its pairs; frames generated per second, by clip."""
+    """One row of the table to be: a method, a trial, its pairs, and what making each clip cost (`speed`)."""
 
     method: str
     trial: str
     pairs: tuple[Comparison, ...]
-    speeds: Sequence[float | None] | None = None
+    speeds: Sequence[Mapping[str, float | None]] | None = None
 
 
 def score(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from harness import results
+from harness import results, speed
 from harness.measure import Scores, read_measurements
 from harness.prepare import load
 from harness.protocol import Ask
-from harness.record import FPS_CARD, Record
+from harness.record import Record
 from harness.scoring import Row
 from harness.types import Measurement, Score
 
@@ -57,11 +57,13 @@ def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]
             per_clip += [{**who, **_clip_row(name, clip[name])} for clip in measured]
         if row.speeds is None:
             continue
-        table.append({**who, **_score_row(FPS_CARD, _speed_score(row.speeds))})
-        per_clip += [
-            {**who, "clip": pair.clip, "metric": "fps", "value": speed}
-            for pair, speed in zip(row.pairs, row.speeds, strict=True)
-        ]
+        for name, card in speed.cards(record.fields["hardware"]).items():
+            costs = [clip[name] for clip in row.speeds]
+            table.append({**who, **_score_row(card, _speed_score(costs))})
+            per_clip += [
+                {**who, "clip": pair.clip, "metric": name, "value": cost}
+                for pair, cost in zip(row.pairs, costs, strict=True)
+            ]
     results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
     results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, per_clip)
     results.write_rows(out / "curves.csv", results.CURVE_COLUMNS, record.curves)

@@ -16,7 +16,7 @@ from typing import Any
 
 import cv2
 
-from harness import catalog, config, media, prepare
+from harness import arriving, catalog, config, media, prepare
 from harness.contracts import Method, MethodCard
 from harness.cost import Cost, measured
 from harness.datasets import synthetic
@@ -26,6 +26,7 @@ from harness.faults import writing
 from harness.fit import FitSpec, run_fit, run_stage
 from harness.paste import at_full_size
 from harness.protocol import Ask, played, request
+from harness.speed import NAMES, with_peak
 from harness.store import Store, code_version, file_digest, scratch, write_whole
 from harness.types import BadInput, Clip, Sample, Unscorable
 from harness.weights import Weights
@@ -140,8 +141,9 @@ class Generate:
         if asked.audio is None and "audio" in card.conditions:
             raise Unscorable(f"{ask.sample.id}: no sound track, and {card.name} is driven by sound")
         started = time.perf_counter()
-        clip = method.generate([asked])[0]
+        (clip,), peak = with_peak(lambda: method.generate([asked]))
         seconds = time.perf_counter() - started
+        first = arriving.waited(method, asked, seconds)
         target = entrant.folder(self.run, "clips") / f"{ask.sample.id}.mp4"
         write_whole(target, partial(_write_clip, clip=clip, entrant=entrant, card=card))
         if self.full_size and card.video_to_video and ask.source is not None:
@@ -149,7 +151,13 @@ class Generate:
             pictures = at_full_size(source, prepare.load(ask.reference), clip.frames, order)
             full = entrant.folder(self.run, "full") / f"{ask.sample.id}.mp4"
             write_whole(full, lambda private: encode_generated(private, pictures, clip.audio, entrant.title))
-        return {"seconds": seconds, "frames": len(clip.frames), "notes": dict(clip.notes)}
+        return {
+            "seconds": seconds,
+            "frames": len(clip.frames),
+            "first_frame_ms": first,
+            "peak_mb": peak,
+            "notes": dict(clip.notes),
+        }
 
 
 def _write_clip(private: Path, clip: Clip, entrant: Entrant, card: MethodCard) -> None:
@@ -182,13 +190,13 @@ class Price:
         return one
 
 
-def generation_speed(folder: Path, clip: str) -> float | None:
-    """Return a clip's generated frames per second, None if it was not generated."""
+def generation_costs(folder: Path, clip: str) -> dict[str, float | None]:
+    """Return what making a clip cost, by `speed.NAMES`; None if it was not generated, or not measured."""
     record = folder / f"{clip}.generated.json"
     if not record.exists():
-        return None
+        return dict.fromkeys(NAMES)
     made = json.loads(record.read_text())
-    return float(made["frames"] / made["seconds"])
+    return {**{name: made.get(name) for name in NAMES}, "fps": made["frames"] / made["seconds"]}
 
 
 def generation_notes(folder: Path, clip: str) -> dict[str, float]:

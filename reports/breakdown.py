@@ -60,7 +60,7 @@ def by_emotion(run: Run, board: Board) -> list[EmotionTable]:
     return [
         _emotion_table(card, board.shown(), emotions(run), means, counts)
         for card in board.columns
-        if card.name in measured and card.name != SPEED
+        if card.name in measured and card.name not in SPEED
     ]
 
 

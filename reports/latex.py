@@ -152,7 +152,7 @@ def _heading(card: MetricCard) -> str:
 
 
 def _under(card: MetricCard) -> str:
-    marks = [] if card.comparable or card.name == SPEED else ["‡"]
+    marks = [] if card.comparable or card.name in SPEED else ["‡"]
     said = [card.unit, *marks]
     return text(" ".join(part for part in said if part))
 

@@ -87,7 +87,7 @@ def _table(run: Run, board: Board, lead: Sequence[str], rows: Iterable[tuple[lis
     for card in board.columns:
         unit = f" ({text(card.unit)})" if card.unit else ""
         name = f"{text(card.title)}{unit} {arrow(card)}"
-        under = [text(p) for p in (backbone(card), *marks(run, card)) if p and card.name != SPEED]
+        under = [text(p) for p in (backbone(card), *marks(run, card)) if p and card.name not in SPEED]
         header.append(name + (f"<br><sub>{' '.join(under)}</sub>" if under else ""))
     body = [[*start, *(_cell(row, c.name, places[c.name]) for c in board.columns)] for start, row in rows]
     rule = ["---"] * len(lead) + ["---:"] * len(board.columns)

@@ -152,9 +152,9 @@ def _few(board: Board) -> list[Note]:
 
 def _rule(board: Board) -> list[Note]:
     names = ", ".join(card.title for card in board.ranked_by)
-    speed = next((c.title for c in board.columns if c.name == SPEED), None)
-    unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name != SPEED]
-    shown = [*([speed] if speed else []), *unranked]
+    speeds = [c.title for c in board.columns if c.name in SPEED]
+    unranked = [c.title for c in board.columns if c not in board.ranked_by and c.name not in SPEED]
+    shown = [*speeds, *unranked]
     apart = f" Shown but not ranked: {', '.join(shown)}." if shown else ""
     drawn = "speakers" if board.speakers > 1 else "clips"
     sets = " (of whole sets: over clips, and not tested below 5 speakers)" if 1 < board.speakers < 5 else ""
@@ -260,7 +260,7 @@ def _video_to_video(run: Run, board: Board) -> list[Note]:
 
 
 def _not_comparable(run: Run, board: Board) -> list[Note]:
-    names = [title(c) for c in board.columns if not (c.comparable or c.name == SPEED or c.family == HUMAN)]
+    names = [title(c) for c in board.columns if not (c.comparable or c.name in SPEED or c.family == HUMAN)]
     if not names:
         return []
     embedded = "These numbers come from embedded backbones. " if run.record.backbones == "embedded" else ""

@@ -80,7 +80,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
 
 
 def _columns(run: Run, board: Board) -> list[dict[str, Any]]:
-    return [{"card": c, "marks": [] if c.name == SPEED else notes.marks(run, c)} for c in board.columns]
+    return [{"card": c, "marks": [] if c.name in SPEED else notes.marks(run, c)} for c in board.columns]
 
 
 def _row(board: Board, row: Row) -> dict[str, Any]:

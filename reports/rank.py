@@ -21,8 +21,8 @@ from reports.differences import Difference, Whole
 from reports.load import Run
 from reports.words import decimals
 
-SPEED = "fps"
-"""The engine's own metric, frames generated per second: shown, never ranked as quality."""
+SPEED = frozenset({"fps", "first_frame_ms", "peak_mb"})
+"""The engine's own metrics, what generating costs: shown, never ranked as quality."""
 
 HUMAN = "human"
 """The family of columns that a study brought: shown, never ranked: metrics are held against them."""
@@ -103,7 +103,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """Columns in the order of run.json, people's first, speed last; `ranked_by` make the rank.
+    """Columns in the order of run.json, people's first, speeds last; `ranked_by` make the rank.
 
     differences: every pair of competing rows by metric, and of the whole table under `ranges.OVERALL`.
     speakers: how many there are, 0 where one clip's is not known.
@@ -155,7 +155,7 @@ def rank(run: Run) -> Board:
     order = list(CONTROLS)
     controls.sort(key=lambda r: order.index(r.card.name) if r.card.name in CONTROLS else len(order))
     competing = [r for r in rows if not r.card.control]
-    columns = sorted(run.record.metrics.values(), key=lambda c: (c.name == SPEED) - (c.family == HUMAN))
+    columns = sorted(run.record.metrics.values(), key=lambda c: (c.name in SPEED) - (c.family == HUMAN))
     ranked_by = [
         c
         for c in columns
@@ -179,7 +179,7 @@ def is_out_of_domain(run: Run, card: MetricCard) -> bool:
 
 def is_quality(card: MetricCard) -> bool:
     """Whether a metric has a direction, and is neither speed nor people's own judgement."""
-    return card.higher_is_better is not None and card.name != SPEED and card.family != HUMAN
+    return card.higher_is_better is not None and card.name not in SPEED and card.family != HUMAN
 
 
 def ranks(values: Sequence[float], higher_is_better: bool) -> list[float]:

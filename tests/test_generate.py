@@ -1,5 +1,7 @@
 """One clip from anybody's picture and voice: the command, and the request that it makes."""
 
+import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness import disclosure, faces, generate, media, portrait
+from harness import arriving, disclosure, faces, generate, media, portrait
 from harness.datasets import synthetic
 from harness.prepare import PreparedClip
 from harness.store import write_whole
@@ -156,6 +158,91 @@ def test_frames_come_as_they_are_made_where_a_method_streams(place: Path) -> Non
     asked = portrait.asked("x", shown, np.zeros(1281, np.float32), portrait.Wish())
     assert [part.shape for part in portrait.frames_of(Whole(), asked)] == [(3, 4, 4, 3)]  # type: ignore[arg-type]
     assert [part.shape for part in portrait.frames_of(Parts(), asked)] == [(1, 4, 4, 3)] * 3  # type: ignore[arg-type]
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """Make stdin hold these bytes."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_streamed_frames_are_those_of_the_file(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sound = media.to_int16(portrait.voice(place / "voice.wav")).tobytes()
+    assert generate.main(command(place)) == 0
+    whole = place / "out" / "clip.mp4"
+    piped(monkeypatch, sound)
+    live = place / "out" / "live.mp4"
+    assert generate.main([*command(place, audio="", out=str(live)), "--stream"]) == 0
+    assert live.read_bytes() == whole.read_bytes()
+    capfd.readouterr()
+    piped(monkeypatch, sound)
+    with (place / "raw").open("wb") as raw:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw))
+        assert generate.main([*command(place, audio="", out="-"), "--stream"]) == 0
+    assert "33 frames at " in capfd.readouterr().err
+    assert (place / "raw").stat().st_size == 33 * 64 * 64 * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "other", "message"),
+    [
+        (b"", {}, "no sound came"),
+        (b"abc", {}, "3 bytes are no 16-bit samples"),
+        (b"ab", {"audio": "voice.wav"}, "one of the two"),
+    ],
+)
+def test_a_bad_stream_is_named_and_nothing_is_written(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    data: bytes,
+    other: dict[str, str],
+    message: str,
+) -> None:
+    piped(monkeypatch, data)
+    there = {key: str(place / value) for key, value in other.items()}
+    given = {"audio": "", "out": str(place / "bad.mp4")} | there
+    assert generate.main([*command(place, **given), "--stream"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (place / "bad.mp4").exists()
+
+
+def test_a_method_that_needs_the_whole_recording_says_why(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = command(place, checkpoint="", audio="", out=str(place / "bad.mp4"))
+    assert generate.main(["still", *given[1:], "--stream"]) == 2
+    assert "still needs the whole recording" in capsys.readouterr().err
+    assert generate.main(command(place, out="-")) == 2
+    assert "give --stream" in capsys.readouterr().err
+
+
+def test_nobody_reading_is_an_error_in_a_sentence(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    piped(monkeypatch, bytes(64_000))
+    with os.fdopen(writing, "wb") as nobody:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(nobody, write_through=True))
+        assert generate.main([*command(place, audio="", out="-"), "--stream"]) == 2
+    assert "nobody reads the frames" in capfd.readouterr().err
+
+
+def test_a_frame_is_written_before_the_rest_of_its_sound_comes() -> None:
+    """One sample beyond what a frame needs is never asked for."""
+    asked = 0
+
+    def sound() -> Iterator[bytes]:
+        nonlocal asked
+        for _ in range(20):
+            asked += 1
+            yield bytes(1280)
+
+    coming = sound()
+    pieces = arriving.pcm(lambda size: next(coming, b""))
+    assert len(next(pieces)) == 640 and asked == 1
 
 
 def test_a_saved_model_that_is_no_json_is_named(place: Path) -> None:

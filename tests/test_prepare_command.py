@@ -16,7 +16,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from harness import config, data, datasets, faces, media, prepare, results
+from harness import config, data, datasets, faces, media, prepare, results, speed
 from harness.datasets import synthetic
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.faces import POLICIES
@@ -290,7 +290,7 @@ def sweep_on(folder: Path, reader: str, root: Path, more: str = "") -> list[dict
     chosen = config.load(path)
     record = Record.begin(folder, about_sweep(chosen), ["test"], False)
     Run(chosen, folder, Engine(in_process, run_in_process), record, Store(folder / ".store")).go()
-    return [row for row in results.read_rows(folder / "results.csv") if row["metric"] != "fps"]
+    return [row for row in results.read_rows(folder / "results.csv") if row["metric"] not in speed.NAMES]
 
 
 def test_a_sweep_on_shards_equals_the_sweep_on_the_footage(corpus: Path, made: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, report, results, sweep
+from harness import config, report, results, speed, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import in_process
 from harness.pipeline import Engine, Run
@@ -57,7 +57,7 @@ def run(path: Path, out: Path, resume: bool = False, overrides: Sequence[str] = 
 
 def numbers(out: Path) -> list[dict[str, str]]:
     """results.csv without the times."""
-    return [row for row in results.read_rows(out / "results.csv") if row["metric"] != "fps"]
+    return [row for row in results.read_rows(out / "results.csv") if row["metric"] not in speed.NAMES]
 
 
 def test_every_entrant_is_measured_and_a_failed_trial_is_told(corpus: Path, tmp_path: Path) -> None:

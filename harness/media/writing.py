@@ -1,7 +1,7 @@
 """Writes clips: H.264 with AAC in an mp4, and sound as wav."""
 
 import wave
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -19,14 +19,14 @@ CRF = 10
 def encode(
     path: Path,
     frames: Frames | Iterable[NDArray[np.uint8]],
-    audio: Audio | None,
+    audio: Audio | Callable[[], Audio] | None,
     fps: int = FPS,
     crf: int = CRF,
 ) -> None:
     """Write an mp4 that plays anywhere: H.264 yuv420p and AAC, the same bytes every time.
 
     frames: (T, H, W, 3) uint8 RGB with even H and W, or its pictures one by one, at least one; audio: (N,)
-    float32 16 kHz in [-1, 1] or None.
+    float32 16 kHz in [-1, 1] or None, or what returns it, asked when the last picture is written.
     crf: H.264's constant rate factor, 0 (lossless) to 51 (worst).
     """
     pictures = iter(frames)
@@ -44,6 +44,7 @@ def encode(
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(video.encode(None))
         if audio is not None and sound is not None:
+            audio = audio() if callable(audio) else audio
             for start in range(0, len(audio), 1024):
                 block = audio[None, start : start + 1024].astype(np.float32)
                 piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), "fltp", "mono")

@@ -9,6 +9,7 @@ The paper's weights were not released.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,9 +24,10 @@ from harness.types import Audio, BadInput, Clip, Frames, Request
 from methods.cvae import config as settings
 from methods.cvae import training as stages
 from methods.cvae.network import Generator
+from methods.cvae.painter import Painter
 from methods.nets.align import aligned
+from methods.nets.arriving import AHEAD, arriving_mel, whole_mel
 from methods.nets.asked import collected, sound_asked_for
-from methods.nets.sampling import streamed_mel
 from methods.nets.saved import read_model, write_model
 
 _CHUNK = 50  # frames at once: memory does not grow with a clip's length
@@ -42,6 +44,7 @@ class CVAE:
         trained_against=("sync", "emotion", "perceptual"),
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
+    ahead: ClassVar[int] = AHEAD
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "warm_start": (),  # the longest first: the other two share the second core
         "sync_expert": (),
@@ -51,6 +54,7 @@ class CVAE:
     def __init__(self, config: settings.Config) -> None:
         self.config = config
         self._generator: Generator | None = None
+        self._painter: Painter | None = None
 
     def stage_config(self, stage: str) -> Mapping[str, Any]:
         """Return what `stage` depends on: nothing that trials of a sweep over loss weights vary."""
@@ -70,7 +74,7 @@ class CVAE:
 
     def fit(self, training: Training) -> None:
         """Train the generator from the warm start with eq. (6)."""
-        self._generator = stages.fit(self.config, training).eval()
+        self._ready(stages.fit(self.config, training))
 
     def save(self, folder: Path) -> None:
         """Write model.safetensors and config.json."""
@@ -85,7 +89,7 @@ class CVAE:
         weights = read_model(folder, self.card.name, wanted)
         generator = Generator(self.config)
         generator.load_state_dict(weights)
-        self._generator = generator.eval()
+        self._ready(generator)
 
     def generate(self, requests: Sequence[Request]) -> list[Clip]:
         """Return one clip a request: the latent's mean, the first reference moved to each frame's eyes.
@@ -95,26 +99,32 @@ class CVAE:
         """
         return [collected(self.stream(request), request) for request in requests]
 
-    @torch.inference_mode()
     def stream(self, request: Request) -> Iterator[Frames]:
         """Yield the frames of `generate` in chunks (t, S, S, 3), in memory that no clip's length changes."""
-        if self._generator is None:
-            raise BadInput("cvae: nothing to generate with; fit or load first")
-        generator, audio = self._generator, self._checked(request)
-        device = next(generator.parameters()).device
-        label = torch.zeros(1, len(self.config.emotions), device=device)
-        label[0, self.config.emotions.index(str(request.emotion))] = 1
-        first = request.reference[0], request.reference_eyes[0]
+        audio, canvas = self._asked(request)
         start = 0
-        for mel in streamed_mel(audio, request.frames, _CHUNK):
-            part = slice(start, start + len(mel))
-            frames = request.context[part].copy()
-            pictures = torch.cat([_pictures(frames), _pictures(aligned(*first, request.eyes[part]))], 1)
-            heard = torch.from_numpy(mel)[:, None].to(device)
-            painted = generator(pictures.to(device), heard, label.expand(len(mel), -1), None).frames
-            _paste(frames, painted, request.mask[part])
-            yield frames
+        for mel in whole_mel(audio, request.frames, _CHUNK):
+            yield canvas.painted(mel, slice(start, start + len(mel)))
             start += len(mel)
+
+    def live(self, request: Request, sound: Iterator[Audio]) -> Iterator[Frames]:
+        """Yield the very frames of `generate`, (1, S, S, 3) each, as their sound comes."""
+        _, canvas = self._asked(request)
+        for mel in arriving_mel(sound):
+            yield canvas.painted(mel[None], slice(0, 1))
+
+    def _ready(self, generator: Generator) -> None:
+        self._generator = generator.eval()
+        self._painter = Painter(generator)
+
+    def _asked(self, request: Request) -> tuple[Audio, "_Canvas"]:
+        """Return the request's sound and what it is painted on, or raise BadInput for what cannot be."""
+        if self._painter is None:
+            raise BadInput("cvae: nothing to generate with; fit or load first")
+        audio, emotions = self._checked(request), self.config.emotions
+        label = torch.zeros(1, len(emotions), device=self._painter.device)
+        label[0, emotions.index(str(request.emotion))] = 1
+        return audio, _Canvas(self._painter, self._painter.emotion(label), request)
 
     def _checked(self, request: Request) -> Audio:
         """Return the request's sound, or raise BadInput for what this model cannot answer."""
@@ -128,12 +138,23 @@ class CVAE:
 METHOD = CVAE
 
 
-def _pictures(frames: Frames) -> torch.Tensor:
-    """(T, H, W, 3) uint8 to (T, 3, H, W) float in [0, 1]."""
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    """One clip: what it is painted with, the code (1, C) of its emotion, and its pictures."""
 
+    painter: Painter
+    emotion: torch.Tensor
+    request: Request
 
-def _paste(frames: Frames, painted: torch.Tensor, mask: NDArray[np.bool_]) -> None:
-    """Put painted (T, 3, H, W) pixels into (T, H, W, 3) `frames` where `mask` is True, in place."""
-    pixels = (painted.float() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    np.copyto(frames, pixels, where=mask[..., None])
+    @torch.inference_mode()
+    def painted(self, mel: NDArray[np.float32], part: slice) -> Frames:
+        """Return the frames (t, S, S, 3) of mel windows (t, 80, 16) over the request's frames `part`."""
+        asked, device = self.request, self.painter.device
+        frames = asked.context[part].copy()
+        moved = aligned(asked.reference[0], asked.reference_eyes[0], asked.eyes[part])
+        pictures = torch.from_numpy(np.concatenate([frames, moved], axis=3)).permute(0, 3, 1, 2)
+        heard = torch.from_numpy(mel)[:, None].to(device)
+        made = self.painter(pictures.to(device).float().div_(255), heard, self.emotion)
+        pixels = made.mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        np.copyto(frames, pixels, where=asked.mask[part][..., None])
+        return frames

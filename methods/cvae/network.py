@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from methods.cvae.config import Config
 from methods.nets.blocks import ConditionedConv, MelEncoder, ResidualConv, activate, initialise, upsample
 
-_DARKEST = 0.02  # a black or white reference pixel must not saturate the sigmoid
-_FARTHEST = 0.25  # how far a pixel may be fetched from, in halves of the side: a jaw drops less
+DARKEST = 0.02  # a black or white reference pixel must not saturate the sigmoid
+FARTHEST = 0.25  # how far a pixel may be fetched from, in halves of the side: a jaw drops less
 
 
 class Output(NamedTuple):
@@ -77,8 +77,8 @@ class Generator(nn.Module):
             x = stage(torch.cat([upsample(x), skip], 1), condition)
         # The reference joins the last layer as the outermost skip connection, bent to the new expression:
         # identity need not be relearned, and speakers never seen keep theirs.
-        reference = bent(pictures[:, 3:], _FARTHEST * torch.tanh(self.bend(x)))
-        frames = torch.sigmoid(self.paint(x) + torch.logit(reference, _DARKEST))
+        reference = bent(pictures[:, 3:], FARTHEST * torch.tanh(self.bend(x)))
+        frames = torch.sigmoid(self.paint(x) + torch.logit(reference, DARKEST))
         return Output(frames, mean, log_variance)
 
     def _encode(self, x: Tensor, condition: Tensor) -> Iterator[Tensor]:

@@ -43,6 +43,7 @@ class Eskimez:
         trained_against=("emotion", "perceptual"),
         note="loads nobody's weights; the still is another clip's, not the window's own first frame; heads "
         "are aligned in every frame",
+        whole="it levels the wave by the mean and the peak of the whole recording",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {"generator_alone": (), "emotion_critic": ()}

@@ -45,6 +45,7 @@ class Synchrorama:
         trained_against=("sync", "emotion", "au"),
         note="no implementation or value is public: every one is ours; the head moves by audio-to-motion, "
         "not by the target's; a label overrides words and voice, and may be left out",
+        whole="one mood is read from the whole recording, and motion is drawn for many frames at once",
     )
     Config: ClassVar[type[BaseModel]] = settings.Config
     stages: ClassVar[Mapping[str, tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ from made_up import EMOTIONS, SIZE, request_for
 from pydantic import ValidationError
 from torch import Tensor
 
-from harness.contracts import Training, TrainingData
+from harness.contracts import Live, Training, TrainingData
 from harness.types import BadInput
 from harness.weights import Weights
 from methods.cvae import CVAE
@@ -18,6 +18,7 @@ from methods.cvae import training as loops
 from methods.cvae.config import Config
 from methods.cvae.losses import divergence, reconstruction
 from methods.cvae.network import Generator, Output, latent_shape
+from methods.cvae.painter import Painter
 from methods.nets.sampling import Draw, WindowSampler
 
 TINY = Config(
@@ -267,3 +268,52 @@ def test_requests_that_the_model_cannot_answer(fitted: CVAE, corpus: TrainingDat
             fitted.generate([bad])
     with pytest.raises(BadInput, match="fit or load first"):
         CVAE(TINY).generate([asked])
+
+
+@pytest.mark.parametrize("config", [TINY, Config(size="paper"), Config(emotion_input="none", image_size=96)])
+def test_the_painter_paints_what_the_generator_does_whatever_the_batch(config: Config) -> None:
+    """To the rounding of 32 bits, and a picture alone bit for bit as among others."""
+    torch.manual_seed(3)
+    generator = Generator(config)
+    for parameter in generator.parameters():
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    pictures, mel, label, _ = inputs(5, config)
+    label = label[:1].expand(5, -1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            expected = generator.eval()(pictures, mel, label, None).frames
+            painter = Painter(generator)
+            emotion = painter.emotion(label[:1])
+            together = painter(pictures, mel, emotion)
+            alone = [painter(pictures[i : i + 1], mel[i : i + 1], emotion) for i in range(5)]
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(together, expected, atol=1e-4, rtol=0)
+    assert torch.equal(together, torch.cat(alone))
+
+
+def test_live_frames_equal_the_clips_bit_for_bit(fitted: CVAE, corpus: TrainingData) -> None:
+    asked = request_for(corpus.clips[0])
+    still = replace(
+        asked,
+        context=asked.context[:1].repeat(14, 0),
+        mask=asked.mask[:1].repeat(14, 0),
+        eyes=asked.eyes[:1].repeat(14, 0),
+    )
+    head = replace(still, frames=1, audio=np.zeros(640, np.float32))
+    sound = asked.audio
+    assert isinstance(fitted, Live) and sound is not None
+    pieces = np.split(sound, [100, 101, 2000, 4000])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = fitted.generate([still])[0].frames
+        parts = list(fitted.live(head, iter(pieces)))
+    finally:
+        torch.set_num_threads(threads)
+    assert [len(part) for part in parts] == [1] * 14
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    with pytest.raises(BadInput, match="emotion 'contempt'"):
+        next(fitted.live(replace(head, emotion="contempt"), iter(pieces)))

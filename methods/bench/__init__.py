@@ -1,0 +1,1 @@
+"""The methods' performance table: `python -m harness.bench generation`."""
