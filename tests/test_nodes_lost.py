@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from harness import results
+from harness import results, speed
 from harness.datasets.synthetic import SynthSpec, write_corpus
 
 SWEEP = """
@@ -68,7 +68,7 @@ def wait_for(seen: Callable[[], object], process: subprocess.Popen[bytes]) -> No
 
 
 def numbers(out: Path) -> list[dict[str, str]]:
-    return [row for row in results.read_rows(out / "results.csv") if row["metric"] != "fps"]
+    return [row for row in results.read_rows(out / "results.csv") if row["metric"] not in speed.NAMES]
 
 
 def begin(path: Path, out: Path, address: str) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import results
+from harness import results, speed
 from harness.datasets.synthetic import SynthSpec, write_corpus
 
 SWEEP = """
@@ -77,7 +77,7 @@ class Run:
 
 
 def numbers(out: Path) -> list[dict[str, str]]:
-    return [row for row in results.read_rows(out / "results.csv") if row["metric"] != "fps"]
+    return [row for row in results.read_rows(out / "results.csv") if row["metric"] not in speed.NAMES]
 
 
 def temporary(folder: Path) -> set[str]:
