@@ -5,7 +5,7 @@ import importlib
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ SHELL = {  # what is no command of this project, and is not run here
     ". .venv/bin/activate",
     "export RAY_AUTH_MODE=token",
     "ray get-auth-token --generate",
-    "ray start --head --port 6399 --dashboard-host 127.0.0.1 --dashboard-port 8265",
+    "ray start --head --port 6379 --dashboard-host 127.0.0.1",
+    "ray start --address HEAD:6379",
+    "frames.rgb",  # what is written into
+    "ffmpeg -i voice.wav -ac 1 -ar 16000 -f s16le -",
     "export HARNESS_CHAT_URL=http://localhost:8000/v1 HARNESS_CHAT_MODEL=NAME HARNESS_CHAT_KEY=KEY",
 }
 OUTPUTS = {"mine                       theirs": "what harness.evaluate prints"}
@@ -37,12 +40,13 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 
 
 def lines() -> list[tuple[str, str]]:
-    """Every command of every shell block, continued lines joined, comments left out."""
+    """Every command of every shell block: continued lines joined, pipes parted, comments left out."""
     found = []
     for page, language, text in blocks():
         if language == "sh":
             joined = text.replace("\\\n", " ")
-            found += [(page, line.split("  #")[0].split(" # ")[0].strip()) for line in joined.splitlines()]
+            told = [line.split("  #")[0].split(" # ")[0] for line in joined.splitlines()]
+            found += [(page, part.strip()) for line in told for part in re.split(r" \| | && | > ", line)]
     return [(page, line) for page, line in found if line]
 
 
@@ -78,7 +82,7 @@ def test_a_command_of_the_documents_is_taken_by_its_own_parser(
 ) -> None:
     if line in SHELL:
         return
-    words = shlex.split(line)
+    words = [*dropwhile(lambda word: re.match(r"[A-Z_]+=", word), shlex.split(line))]
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M), f"{page}: {line}"
         return
