@@ -38,9 +38,10 @@ class Model:
 def models(run: Path) -> list[Model]:
     """Return the models that a sweep trained, as its run.json names them. Raises BadInput without one."""
     record = results.read_json(run / "run.json")
-    named = {entry["label"] or entry["name"]: entry["name"] for entry in record["config"]["methods"]}
+    entries = record.get("config", {}).get("methods", [])  # an evaluation of clips trained nothing
+    named = {entry["label"] or entry["name"]: entry["name"] for entry in entries}
     found = []
-    for trial in record["trials"]:
+    for trial in record.get("trials", []):
         folder = (run / trial["model"]).resolve() if trial.get("model") else None
         if folder is not None and trial["method"] in named:
             found.append(_model(trial, named[trial["method"]], folder, record["methods"]))
