@@ -3,18 +3,11 @@
 Each is a yardstick: it says what a metric gives where the right answer is known (METHODS.md, Controls).
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
-
-from pydantic import BaseModel, ConfigDict
-
 from harness import prepare
-from harness.contracts import MethodCard, Training
+from harness.contracts import MethodCard, Untrained
 from harness.media import fit_audio
 from harness.prepare import PreparedClip
-from harness.types import Audio, BadInput, Clip, Request, Target, Unscorable
+from harness.types import Audio, BadInput, Request, Target, Unscorable
 
 
 def control_card(name: str, title: str, conditions: tuple[str, ...] = ()) -> MethodCard:
@@ -22,46 +15,11 @@ def control_card(name: str, title: str, conditions: tuple[str, ...] = ()) -> Met
     return MethodCard(name, title, "none: a control of this harness", conditions, control=True, trains=False)
 
 
-class NoOptions(BaseModel):
-    """A control without options."""
+class Control(Untrained):
+    """A method with nothing to train; a subclass says what `show` returns for one request.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Control(ABC):
-    """A method with nothing to train; a subclass says what `show` returns for one request."""
-
-    card: ClassVar[MethodCard]
-    Config: ClassVar[type[BaseModel]] = NoOptions
-    stages: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-
-    def __init__(self, config: Any) -> None:
-        self.config = config
-
-    @abstractmethod
-    def show(self, request: Request) -> Clip:
-        """Return the control's clip. Raises Unscorable when the corpus has no clip to make it of."""
-
-    def generate(self, requests: Sequence[Request]) -> list[Clip]:
-        """Return one clip a request, in order."""
-        return [self.show(request) for request in requests]
-
-    def stage_config(self, stage: str) -> Mapping[str, Any]:
-        """Raise BadInput: a control has no stages."""
-        raise BadInput(f"{self.card.name}: a control has no stage {stage}")
-
-    def run_stage(self, stage: str, training: Training, out: Path) -> None:
-        """Raise BadInput: a control has no stages."""
-        raise BadInput(f"{self.card.name}: a control has no stage {stage}")
-
-    def fit(self, training: Training) -> None:
-        """Learn nothing."""
-
-    def save(self, folder: Path) -> None:
-        """Write nothing: a control has no weights."""
-
-    def load(self, folder: Path) -> None:
-        """Read nothing: a control has no weights."""
+    `show` raises Unscorable when the corpus has no clip to make the control's of.
+    """
 
 
 def target(request: Request) -> Target:

@@ -44,23 +44,41 @@ class Consent(Strictly):
 def study_router(desk: Desk) -> APIRouter:
     """Return the routes of a study."""
     router = APIRouter(prefix="/study", responses=_REFUSALS)
+    _showing(router, desk)
+    _taking_part(router, desk)
+    return router
 
-    async def visitor(study: Annotated[str | None, Cookie(max_length=200)] = None) -> str:
-        key = desk.signer.key(study)
+
+class _Door:
+    """Who a request comes from: the holder of a cookie of ours, on a page of ours where something changes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._signer = desk.signer
+
+    async def visitor(self, study: Annotated[str | None, Cookie(max_length=200)] = None) -> str:
+        """Return the key of the cookie's holder."""
+        key = self._signer.key(study)
         if key is None:
             raise Refused(401, "Please open the study's first page in this browser.")
         return key
 
     async def writer(
+        self,
         request: Request,
-        key: Annotated[str, Depends(visitor)],
+        study: Annotated[str | None, Cookie(max_length=200)] = None,
         x_study_token: Annotated[str | None, Header(max_length=100)] = None,
     ) -> str:
         """Return the visitor of a request that surely comes from a page of ours."""
+        key = await self.visitor(study)
         elsewhere = request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
-        if elsewhere or not desk.signer.is_form(key, x_study_token):
+        if elsewhere or not self._signer.is_form(key, x_study_token):
             raise Refused(403, "This request did not come from the study's own page. Please reload it.")
         return key
+
+
+def _showing(router: APIRouter, desk: Desk) -> None:
+    """Add the page, its files and the clips."""
+    door = _Door(desk)
 
     @router.get("", response_class=HTMLResponse)
     async def page(
@@ -79,27 +97,10 @@ def study_router(desk: Desk) -> APIRouter:
             _set_cookie(response, fresh, request.url.scheme == "https")
         return response
 
-    @router.get("/state")
-    async def state(key: Annotated[str, Depends(visitor)]) -> dict[str, Any]:
-        """Return what is to be shown now."""
-        return desk.state(key)
-
-    @router.post("/consent")
-    async def consent(body: Consent, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
-        """Take part."""
-        if not body.consent:
-            raise Refused(422, "Without consent nobody takes part.")
-        return desk.join(key, body.invite)
-
-    @router.post("/answer")
-    async def answer(body: Submission, key: Annotated[str, Depends(writer)]) -> dict[str, Any]:
-        """Answer what is shown; confirmed only when it is stored for good."""
-        return await desk.answer(key, body)
-
     @router.get("/media/{name}", response_class=Response)
     async def media(
         name: str,
-        key: Annotated[str, Depends(visitor)],
+        key: Annotated[str, Depends(door.visitor)],
         range_: Annotated[str | None, Header(alias="Range", max_length=200)] = None,
     ) -> Response:
         """Return a clip, or a part of it (Range)."""
@@ -115,7 +116,27 @@ def study_router(desk: Desk) -> APIRouter:
             raise Refused(404, "There is no such file.")
         return FilePart(found, cache="public, max-age=300")
 
-    return router
+
+def _taking_part(router: APIRouter, desk: Desk) -> None:
+    """Add how a visitor consents, sees what is next and answers."""
+    door = _Door(desk)
+
+    @router.get("/state")
+    async def state(key: Annotated[str, Depends(door.visitor)]) -> dict[str, Any]:
+        """Return what is to be shown now."""
+        return desk.state(key)
+
+    @router.post("/consent")
+    async def consent(body: Consent, key: Annotated[str, Depends(door.writer)]) -> dict[str, Any]:
+        """Take part."""
+        if not body.consent:
+            raise Refused(422, "Without consent nobody takes part.")
+        return desk.join(key, body.invite)
+
+    @router.post("/answer")
+    async def answer(body: Submission, key: Annotated[str, Depends(door.writer)]) -> dict[str, Any]:
+        """Answer what is shown; confirmed only when it is stored for good."""
+        return await desk.answer(key, body)
 
 
 def _set_cookie(response: Response, value: str, secure: bool) -> None:
