@@ -14,6 +14,8 @@ TABLES = {
     "metrics": "metrics.bench.table",
     "data": "harness.bench_data",
     "generation": "methods.bench.generation",
+    "workers": "harness.bench_workers",
+    "sweep": "harness.bench_sweep",
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
