@@ -70,7 +70,14 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
             raise BadInput(f"RAY_ADDRESS={address}: cannot be joined: {error}") from error
     else:
         _fewer(workers, os.cpu_count() or 1, "this machine")
-        ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
+        ray.init(
+            address="local",
+            num_cpus=workers or os.cpu_count(),
+            include_dashboard=False,
+            # Else the driver waits for processes started ahead: for ever, where one of them is killed.
+            _system_config={"prestart_worker_first_driver": False},
+            **quiet,
+        )
     try:
         there = int(ray.cluster_resources().get("CPU", 0))
         if not there:
