@@ -1,0 +1,93 @@
+"""bench.html: every row as bars, ours and the peer's, one panel a table and unit. It opens from disk."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from harness.bench.rows import Row
+
+_OURS, _THEIRS = "#2563a8", "#b9bec6"
+_ROW_PIXELS, _PANEL_PIXELS, _HEAD_PIXELS = 40, 90, 140
+_WIDTH = 1000
+
+
+def page(rows: Sequence[Row], machine: str) -> str:
+    """Return a page of its own, plotly.js inside. Rows where nothing was measured have no bar, but a note."""
+    panels: dict[str, list[Row]] = {}
+    for row in rows:
+        panels.setdefault(f"{row.table}, {row.unit}", []).append(row)
+    heights = [_PANEL_PIXELS + _ROW_PIXELS * len(found) for found in panels.values()]
+    figure = make_subplots(
+        rows=max(1, len(panels)),
+        cols=1,
+        subplot_titles=[escape(title) for title in panels],
+        row_heights=heights or None,
+        vertical_spacing=min(0.9 / max(1, len(panels)), 55 / (sum(heights) + 1)) if panels else 0,
+    )
+    for place, found in enumerate(panels.values(), 1):
+        for trace in _bars(found, legend=place == 1):
+            figure.add_trace(trace, row=place, col=1)
+        figure.update_xaxes(rangemode="tozero", row=place, col=1)
+        figure.update_yaxes(autorange="reversed", row=place, col=1)
+    figure.update_layout(
+        title={"text": f"Performance<br><sup>{_wrapped(machine)}</sup>", "x": 0.01},
+        width=_WIDTH,
+        height=sum(heights) + _HEAD_PIXELS,
+        margin={"l": 240, "r": 160, "t": _HEAD_PIXELS},
+        template="plotly_white",
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "yref": "container"},
+        bargap=0.25,
+    )
+    html: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+    return html
+
+
+def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
+    names = [escape(row.name) for row in rows]
+    peers = [row.theirs for row in rows]
+    ours = go.Bar(
+        y=names,
+        x=[row.ours for row in rows],
+        text=[_said(row) for row in rows],
+        textposition="outside",
+        cliponaxis=False,
+        orientation="h",
+        name="ours",
+        marker_color=_OURS,
+        legendgroup="ours",
+        showlegend=legend,
+    )
+    if not any(peers):
+        return [ours]
+    theirs = go.Bar(
+        y=names,
+        x=peers,
+        orientation="h",
+        name="the peer's",
+        marker_color=_THEIRS,
+        hovertext=[escape(row.peer) for row in rows],
+        legendgroup="theirs",
+        showlegend=True,
+    )
+    return [ours, theirs]
+
+
+def _said(row: Row) -> str:
+    """Return what stands at a row's end: the ratio with its spread, or the figure."""
+    if row.ours is None:
+        return "peer not installed"
+    if row.ratio is None:
+        return f"{row.ours:.4g}"
+    return f"{row.ratio:.2f} x {escape(row.peer)} ({row.low:.2f} to {row.high:.2f})"
+
+
+def _wrapped(text: str, width: int = 130) -> str:
+    lines = [""]
+    for word in escape(text).split():
+        if len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "<br>".join(line.strip() for line in lines)
