@@ -3,12 +3,12 @@
     python -m harness.bench items
     python -m harness.bench items --items 5000
 
-Pairs are measured as a sweep measures its clips: the same queue over the same actors, a record a pair, scores,
-and the tables that are written at the end. So that the items are tiny, most have nothing to decode: their clip
-was not generated, for a reason that is put down. In every hundred one is a pair of two small frames, which
-must be scored, and one is a broken file, which must be told and cost no other. The driver's CPU time is that of all its threads, from
-before the items are made to the last table; its memory is the highest that is resident meanwhile, less what
-was before. What clips take on the workers is not of interest here.
+Pairs are measured as a sweep measures its clips: the same queue over the same actors, a record a pair,
+scores, and the tables that are written at the end. So that the items are tiny, most have nothing to decode:
+their clip was not generated, for a reason that is put down. In every hundred one is a pair of two small
+frames, which must be scored, and one is a broken file, which must be told and cost no other. The driver's CPU
+time is that of all its threads, from before the items are made to the last table; its memory is the highest
+that is resident meanwhile, less what was before. What clips take on the workers is not of interest here.
 Exit codes: 0 done; 1 an item costs more than is promised; 2 bad input.
 """
 
@@ -160,5 +160,5 @@ def _check(out: Path, items: int) -> None:
         scored, unscored = (sum(int(row[key]) for row in found) for key in ("n", "n_unscored"))
         if (scored, unscored) != (whole, items - whole):
             raise BadInput(
-                f"{metric}: {scored} scored and {unscored} unscored of {items} items, of which {whole} are whole"
+                f"{metric}: {scored} scored and {unscored} unscored of {items} items, {whole} of them whole"
             )
