@@ -34,7 +34,7 @@ _COLUMNS = ("step", "how much", "at (measured)", "core hours")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a plan: an amount in `unit`, at a measured rate; GB written and GB moved over the network."""
+    """One step of a plan: an amount in `unit`, at a measured rate; GB written, GB moved over the network."""
 
     name: str
     amount: float
@@ -103,18 +103,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def told(options: argparse.Namespace) -> int:
     """Print the plans of a sweep and of many clips; return the exit code."""
-    if min(options.corpus_clips, options.clips, options.seconds, options.gpu_ratio or 1) <= 0:
+    ratio = 1 if options.gpu_ratio is None else options.gpu_ratio
+    if min(options.corpus_clips, options.clips, options.seconds, ratio) <= 0:
         raise BadInput("--corpus-clips, --clips, --seconds and --gpu-ratio are numbers above 0")
     table = files.read(options.out / files.JSON)
     rates, corpus = Rates(table.rows), Corpus(options.corpus_clips, options.seconds)
     sweep = config.load(options.sweep)
     longest = max((row.name for row in table.rows if row.table == "measure"), key=_length, default="")
     many = longest.split(",") if longest else ["psnr"]
+    plans = {
+        f"{sweep.name}: {options.sweep}": [*of_sweep(sweep, corpus, rates)],
+        f"{options.clips:,} clips x {len(many)} metrics": [*of_clips(options.clips, many, corpus, rates)],
+    }
     parts = [
         f"# What it would take\n\nMeasured on: {files.told(table.machine)}",
-        f"## {sweep.name}: {options.sweep}\n\n{plan(list(of_sweep(sweep, corpus, rates)), options.gpu_ratio)}",
-        f"## {options.clips:,} clips x {len(many)} metrics\n\n"
-        + plan(list(of_clips(options.clips, many, corpus, rates)), options.gpu_ratio),
+        *(f"## {title}\n\n{plan(steps, options.gpu_ratio)}" for title, steps in plans.items()),
         assumed(corpus, options.gpu_ratio),
     ]
     print("\n\n".join(parts))
@@ -231,7 +234,7 @@ def assumed(corpus: Corpus, gpu_ratio: float | None) -> str:
         "random weights and untrained models cost what trained ones cost",
         "each training reads each training clip from storage once, and then from memory; where neither a "
         "worker's memory nor its machine's page cache holds them all, clips are read again",
-        "models and checkpoints, some MB each, are left out; records and features are written once and read once",
+        "records and features are written once and read once; models and checkpoints are left out",
         f"one GPU replaces {gpu_ratio:g} of these cores (--gpu-ratio)"
         if gpu_ratio
         else "no GPU: give --gpu-ratio for its hours",

@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:
-    """Print and give four rows a list: two rates, and what is kept on disk. Raises BadInput for a metric that there is not, or cannot score."""
+    """Print and give four rows a list: rates, and what is kept on disk. Raises BadInput for a metric that
+    there is not, or that cannot score a drawn clip.
+    """
     lists = [tuple(given.split(",")) for given in options.lists] or [TWELVE]
     for names in lists:
         catalog.require_metrics(names)
