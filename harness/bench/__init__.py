@@ -29,9 +29,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from harness.command import ended
-from harness.types import BadInput
-
 TABLES = {
     "metrics": "metrics.bench.table",
     "measure": "metrics.bench.suites",
@@ -50,17 +47,23 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    os.environ.update(ONE_THREAD)  # before the libraries that read it when they are loaded
+    os.environ.update(ONE_THREAD)
+    # What reads that when it is loaded, as numpy does, must not be loaded before.
+    from harness.command import ended
+
     return ended(lambda: _run(given))
 
 
 def _run(given: Sequence[str]) -> int:
+    from harness.catalog import nearest
+    from harness.types import BadInput
+
     name = given[0] if given and not given[0].startswith("-") else None
     if name is None:
         options = _parser(None).parse_args(given)
         return _measure(options.out, {table: _parser(table).parse_args([]) for table in TABLES})
     if name not in (*TABLES, COST):
-        raise BadInput(f"no table {name!r}; there are {', '.join((*TABLES, COST))}")
+        raise BadInput(f'no table "{name}": {nearest(name, [*TABLES, COST])}')
     options = _parser(name).parse_args(given[1:])
     if name == COST:
         code: int = import_module("harness.bench.cost").told(options)
