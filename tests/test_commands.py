@@ -12,7 +12,18 @@ from harness import evaluate
 from harness.command import STOPPED, ended
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["sweep", "evaluate", "generate", "serve", "data", "weights", "calibrate", "doctor", "docs"]
+COMMANDS = [
+    "sweep",
+    "evaluate",
+    "generate",
+    "serve",
+    "data",
+    "weights",
+    "calibrate",
+    "doctor",
+    "docs",
+    "bench",
+]
 SWEEP = str(ROOT / "sweeps" / "loss_weights.yaml")
 
 

@@ -92,17 +92,22 @@ def _module(name: str) -> str:
 
 
 def _measure(out: Path, asked: dict[str, argparse.Namespace]) -> int:
-    """Measure tables; each one's rows are kept as soon as it is whole."""
+    """Measure tables; what is measured is kept, however a later row ends."""
     from harness.bench import files
+    from harness.bench.rows import Row
+    from harness.faults import check_room
 
-    table = files.begun(out)
-    short = False
+    check_room(out)
+    table, measured = files.begun(out), list[Row]()
     for name, options in asked.items():
         if len(asked) > 1:
             print(f"\n{name}", flush=True)
-        rows: Iterable[Any] = import_module(TABLES[name]).rows(options)
-        table = table.with_rows(new := tuple(rows))
-        files.write(out, table)
-        short = short or any(row.fell_short for row in new)
+        rows: Iterable[Row] = import_module(TABLES[name]).rows(options)
+        try:
+            for row in rows:
+                measured.append(row)
+        finally:
+            if measured:
+                files.write(out, table.with_rows(measured))
     print(f"{out / files.MARKDOWN}, {files.JSON}, {files.PLOT}")
-    return 1 if short else 0
+    return 1 if any(row.fell_short for row in measured) else 0

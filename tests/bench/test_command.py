@@ -12,6 +12,7 @@ import pytest
 
 from harness import bench
 from harness.bench.rows import Bar, Row, What, alone, missing
+from harness.types import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +59,27 @@ def test_one_table_adds_its_rows(tables: None) -> None:
     assert bench.main(["more"]) == 1
     assert bench.main(["lacking"]) == 1
     assert kept("bench") == ["fast", "slow", "a"]
+
+
+def test_what_was_measured_is_kept_though_a_later_row_ends_the_run(
+    tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(_: argparse.Namespace) -> Iterator[Row]:
+        yield alone(What("more", "first", "1/s"), [3.0])
+        raise BadInput("more: the numbers differ")
+
+    monkeypatch.setattr(sys.modules["made_up_more"], "rows", ends)
+    assert bench.main([]) == 2
+    assert kept("bench") == ["fast", "first"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_measured(
+    tables: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.modules["made_up_speed"], "rows", None)
+    Path("text.txt").write_text("hello")
+    assert bench.main(["speed", "--out", "text.txt"]) == 2
+    assert "text.txt" in capsys.readouterr().err
 
 
 def test_a_table_that_is_not_there_is_named(tables: None, capsys: pytest.CaptureFixture[str]) -> None:
