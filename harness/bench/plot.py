@@ -1,7 +1,12 @@
-"""bench.html: every row as bars, ours and the peer's, one panel a table and unit. It opens from disk."""
+"""bench.html: every row as bars, ours and the peer's, one panel a table and unit. It opens from disk.
+
+An axis is logarithmic where its figures differ so much that the small ones could not be seen.
+"""
 
 from collections.abc import Sequence
 from html import escape
+from math import log10
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,7 +16,9 @@ from harness.bench.rows import Row
 
 _OURS, _THEIRS = "#2563a8", "#b9bec6"
 _ROW_PIXELS, _PANEL_PIXELS, _HEAD_PIXELS = 40, 90, 140
-_WIDTH = 1000
+_WIDTH, _NAMES_WIDTH, _SAID_WIDTH = 1150, 300, 300
+_LETTERS, _LINES = 42, 3
+_WIDE = 50
 
 
 def page(rows: Sequence[Row], machine: str) -> str:
@@ -30,13 +37,13 @@ def page(rows: Sequence[Row], machine: str) -> str:
     for place, found in enumerate(panels.values(), 1):
         for trace in _bars(found, legend=place == 1):
             figure.add_trace(trace, row=place, col=1)
-        figure.update_xaxes(rangemode="tozero", row=place, col=1)
+        figure.update_xaxes(**_axis(found), row=place, col=1)
         figure.update_yaxes(autorange="reversed", row=place, col=1)
     figure.update_layout(
         title={"text": f"Performance<br><sup>{_wrapped(machine)}</sup>", "x": 0.01},
         width=_WIDTH,
         height=sum(heights) + _HEAD_PIXELS,
-        margin={"l": 240, "r": 160, "t": _HEAD_PIXELS},
+        margin={"l": _NAMES_WIDTH, "r": _SAID_WIDTH, "t": _HEAD_PIXELS},
         template="plotly_white",
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "yref": "container"},
         bargap=0.25,
@@ -46,7 +53,7 @@ def page(rows: Sequence[Row], machine: str) -> str:
 
 
 def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
-    names = [escape(row.name) for row in rows]
+    names = [_name(row) for row in rows]
     peers = [row.theirs for row in rows]
     ours = go.Bar(
         y=names,
@@ -75,10 +82,25 @@ def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
     return [ours, theirs]
 
 
+def _axis(rows: Sequence[Row]) -> dict[str, Any]:
+    shown = [value for row in rows for value in (row.ours, row.theirs) if value]
+    if shown and max(shown) > _WIDE * min(shown):
+        return {"type": "log", "range": [log10(min(shown) / 3), log10(max(shown))], "dtick": 1}
+    return {"rangemode": "tozero"}
+
+
+def _name(row: Row) -> str:
+    """Return a row's name in lines that stand beside its bars, and that its peer is missing where it is."""
+    lines = wrap(row.name.replace(",", ", "), _LETTERS, max_lines=_LINES, placeholder=" ...")
+    if row.ours is None:
+        lines.append("not measured: peer not installed")
+    return "<br>".join(map(escape, lines))
+
+
 def _said(row: Row) -> str:
     """Return what stands at a row's end: the ratio with its spread, or the figure."""
     if row.ours is None:
-        return "peer not installed"
+        return ""
     if row.ratio is None:
         return f"{row.ours:.4g}"
     return f"{row.ratio:.2f} x {escape(row.peer)} ({row.low:.2f} to {row.high:.2f})"

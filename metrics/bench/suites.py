@@ -96,10 +96,11 @@ class _Suite:
                 self._check(record)
                 kept[method].append((self._kept() - before) / frames / 1000)
         for method, found in rates.items():
-            yield alone(What("measure", name, "kB/frame, " + method), kept[method], note="records, features")
             row = alone(What("measure", name, "frames/s, " + method), found[1:], note="64 px")
             print(f"{len(self.names)} metrics, {method:15} {row.ours:8.3g} frames/s", flush=True)
             yield row
+            note = "records and features on disk"
+            yield alone(What("measure", name, "kB/frame, " + method), kept[method], note=note)
 
     def _files(self, sample: Sample) -> tuple[Path, dict[str, Path]]:
         """Return a clip prepared, and two codings of it."""

@@ -67,4 +67,6 @@ def test_the_page_in_markdown_says_what_is_short_and_what_is_missing(out: Path) 
 def test_the_plot_opens_from_disk_and_escapes_names(out: Path) -> None:
     page = (out / "bench.html").read_text()
     assert not re.search(r"<(script|link)[^>]+(src|href)=", page)
-    assert "2.00 x some|body" in page and "peer not installed" in page and "<nobody>" not in page
+    assert (
+        "2.00 x some|body" in page and "not measured: peer not installed" in page and "<nobody>" not in page
+    )
