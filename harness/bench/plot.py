@@ -3,6 +3,7 @@
 An axis is logarithmic where its figures differ so much that the small ones could not be seen.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from math import log10
@@ -34,9 +35,11 @@ def page(rows: Sequence[Row], machine: str) -> str:
         row_heights=heights or None,
         vertical_spacing=min(0.9 / max(1, len(panels)), 55 / (sum(heights) + 1)) if panels else 0,
     )
+    named: set[str] = set()
     for place, found in enumerate(panels.values(), 1):
-        for trace in _bars(found, legend=place == 1):
-            figure.add_trace(trace, row=place, col=1)
+        for trace in _bars(found):
+            figure.add_trace(trace.update(showlegend=trace.name not in named), row=place, col=1)
+            named.add(trace.name)
         figure.update_xaxes(**_axis(found), row=place, col=1)
         figure.update_yaxes(autorange="reversed", row=place, col=1)
     figure.update_layout(
@@ -45,14 +48,21 @@ def page(rows: Sequence[Row], machine: str) -> str:
         height=sum(heights) + _HEAD_PIXELS,
         margin={"l": _NAMES_WIDTH, "r": _SAID_WIDTH, "t": _HEAD_PIXELS},
         template="plotly_white",
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "yref": "container"},
+        legend={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 0.995,
+            "yanchor": "top",
+            "yref": "container",
+        },
         bargap=0.25,
     )
     html: str = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
     return html
 
 
-def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
+def _bars(rows: Sequence[Row]) -> list[Any]:
     names = [_name(row) for row in rows]
     peers = [row.theirs for row in rows]
     ours = go.Bar(
@@ -65,7 +75,6 @@ def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
         name="ours",
         marker_color=_OURS,
         legendgroup="ours",
-        showlegend=legend,
     )
     if not any(peers):
         return [ours]
@@ -77,7 +86,6 @@ def _bars(rows: Sequence[Row], legend: bool) -> list[Any]:
         marker_color=_THEIRS,
         hovertext=[escape(row.peer) for row in rows],
         legendgroup="theirs",
-        showlegend=True,
     )
     return [ours, theirs]
 
@@ -91,7 +99,7 @@ def _axis(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _name(row: Row) -> str:
     """Return a row's name in lines that stand beside its bars, and that its peer is missing where it is."""
-    lines = wrap(row.name.replace(",", ", "), _LETTERS, max_lines=_LINES, placeholder=" ...")
+    lines = wrap(re.sub(r",\s*", ", ", row.name), _LETTERS, max_lines=_LINES, placeholder=" ...")
     if row.ours is None:
         lines.append("not measured: peer not installed")
     return "<br>".join(map(escape, lines))
@@ -106,7 +114,7 @@ def _said(row: Row) -> str:
     return f"{row.ratio:.2f} x {escape(row.peer)} ({row.low:.2f} to {row.high:.2f})"
 
 
-def _wrapped(text: str, width: int = 130) -> str:
+def _wrapped(text: str, width: int = 190) -> str:
     lines = [""]
     for word in escape(text).split():
         if len(lines[-1]) + len(word) > width:
