@@ -14,12 +14,15 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from torchvision.models import vgg19
@@ -134,29 +137,46 @@ def _check(curve: Curve, losses: list[float]) -> None:
 
 
 def _paper(data: TrainingData, scratch: Path) -> Iterator[Row]:
-    """Give steps/s of every stage at `size: paper`: of some steps less those of one, so without set-up."""
-    weights = _random_vgg(scratch)
-    short: dict[str, Any] = dict.fromkeys((*STAGES.values(), "steps"), 1)
+    """Print and give steps/s of every stage at `size: paper`."""
+    short: dict[str, Any] = dict.fromkeys((*STAGES.values(), "steps"), 2 + PAPER_STEPS)
     config = Config(size="paper", **short)
     artefacts = {stage: scratch / stage for stage in STAGES}
-    for folder in artefacts.values():
+    weights = _random_vgg(scratch)
+    for stage, folder in artefacts.items():
         folder.mkdir()
-    training = _training(data, weights)
-    for stage, key in STAGES.items():
-        yield _of_paper(stage, key, config, partial(_staged, stage, training, artefacts[stage]))
-    whole = _training(data, weights, artefacts)
-    yield _of_paper("fit", "steps", config, lambda c: CVAE(c).fit(whole))
+        steps = Steps(2 + PAPER_STEPS)
+        CVAE(config).run_stage(stage, replace(_training(data, weights), wrap=steps.watch), folder)
+        yield _of_paper(stage, steps)
+    steps = Steps(2 + PAPER_STEPS)
+    CVAE(config).fit(replace(_training(data, weights, artefacts), wrap=steps.watch))
+    yield _of_paper("fit", steps)
 
 
-def _staged(stage: str, training: Training, out: Path, config: Config) -> None:
-    CVAE(config).run_stage(stage, training, out)
+@dataclass
+class Steps:
+    """The CPU time at which each of `count` steps began, told by the models that train in them."""
+
+    count: int
+    stamps: list[float] = field(default_factory=list)
+
+    def watch(self, model: nn.Module) -> nn.Module:
+        """Note the time of each of a model's calls: a `Training.wrap`."""
+        model.register_forward_pre_hook(lambda *_: self.stamps.append(time.process_time()))
+        return model
+
+    def rates(self) -> list[float]:
+        """Return steps/s of the single steps between the first, which is slower, and the last.
+
+        Raises BadInput where models were not called equally often in every step.
+        """
+        calls, over = divmod(len(self.stamps), self.count)
+        if over or not calls:
+            raise BadInput(f"train: {len(self.stamps)} calls of models in {self.count} steps")
+        return [1 / (later - earlier) for earlier, later in pairwise(self.stamps[calls::calls])]
 
 
-def _of_paper(name: str, key: str, config: Config, run: Callable[[Config], object]) -> Row:
-    run(config)
-    more = config.model_copy(update={key: 1 + PAPER_STEPS})
-    rates = [PAPER_STEPS / (_cpu(lambda: run(more)) - _cpu(lambda: run(config))) for _ in range(3)]
-    row = alone(What("train", f"cvae:paper {name}", "steps/s"), rates, note="64 px, one core")
+def _of_paper(name: str, steps: Steps) -> Row:
+    row = alone(What("train", f"cvae:paper {name}", "steps/s"), steps.rates(), note="64 px, one core")
     print(f"{row.name:26} {row.ours:.3g} steps/s ({row.low:.3g} to {row.high:.3g})", flush=True)
     return row
 

@@ -28,3 +28,19 @@ def test_another_training_has_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     training._check(curve, [float(i) for i in range(1, 12)])
     with pytest.raises(BadInput, match="not the same training"):
         training._check(curve, [float(i) for i in range(2, 13)])
+
+
+def test_a_step_lasts_from_the_first_call_of_its_models_to_the_next_steps() -> None:
+    # Two calls a step; the first step takes 9, the others 1, 2 and the last is not looked at.
+    steps = training.Steps(4, [0.0, 5.0, 9.0, 9.5, 10.0, 10.5, 12.0, 12.5])
+    assert steps.rates() == [1.0, 0.5]
+    with pytest.raises(BadInput, match="7 calls of models in 4 steps"):
+        training.Steps(4, steps.stamps[:7]).rates()
+
+
+def test_a_watched_model_tells_when_it_is_called() -> None:
+    steps = training.Steps(3)
+    model = steps.watch(torch.nn.Linear(2, 2))
+    for _ in range(3):
+        model(torch.zeros(1, 2))
+    assert len(steps.stamps) == 3 and steps.stamps == sorted(steps.stamps)
