@@ -11,6 +11,8 @@ data        the training loader on prepared shards beside H.264 read at random a
 train       a method's training step beside a plain PyTorch loop over the same model
 generation  frames/s of each method and size, the wait for the first frame, peak memory
 serving     votes of a study that one replica stores
+workers     what two worker processes bring over one: prepared, generated, measured, trained
+sweep       a whole sweep's wall time over that of its work
 items       many tiny work items through the engine: what each costs the driver, in time and memory
 cost        what a sweep, or many clips, would take, worked out from bench.json
 
@@ -37,6 +39,8 @@ TABLES = {
     "train": "methods.bench.training",
     "generation": "methods.bench.generation",
     "serving": "harness.bench.serving",
+    "workers": "harness.bench.workers",
+    "sweep": "harness.bench.sweep",
     "items": "harness.bench.items",
 }
 """Each module has `add_arguments(parser)` and `rows(options)`, which prints its rows as they are measured."""
