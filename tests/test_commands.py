@@ -22,6 +22,7 @@ COMMANDS = [
     "calibrate",
     "doctor",
     "docs",
+    "bench",
     "report",
 ]
 SWEEP = str(ROOT / "sweeps" / "loss_weights.yaml")

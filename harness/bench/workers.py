@@ -1,23 +1,28 @@
-"""What more workers bring: `python -m harness.bench workers [NAME ...] [--workers N] [--rounds R]`.
+"""What more workers bring.
+
+    python -m harness.bench workers
+    python -m harness.bench workers measured --rounds 1
 
 One line a kind of work, done by one worker and by N in turns, one thread each, on the road that a sweep
 takes: clips prepared, generated (cvae at paper size, its weights hardly trained) and measured by all metrics
 of the default sweep, clips/s, models opened anew in each turn; and cvae's joint training at paper size,
 steps/s of the same global batch, with the largest difference between the losses that one and N workers
 report, relative to losses above 1. Starting processes is left out.
+Exit codes: 0 done; 1 two workers bring less than is promised; 2 bad input.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import config, corpus, protocol
-from harness.command import count, ended
+from harness.bench.rows import Bar, Row, What, compared
+from harness.catalog import nearest
+from harness.command import count
 from harness.config import Retries, Sweep
 from harness.contracts import Setup
 from harness.execute import actor_pool, cluster
@@ -28,6 +33,7 @@ from harness.measure import Comparison, Measure, View
 from harness.progress import Progress
 from harness.store import Store
 from harness.train import fit_on_workers
+from harness.types import BadInput
 from harness.work import Entrant, Generate, Prepare
 
 _SHORT = {"steps": 1, "warm_start_steps": 1, "sync_steps": 1, "critic_steps": 1}
@@ -45,6 +51,9 @@ _SWEEP: dict[str, Any] = {
     ],
     "fid_min_frames": 2,
 }
+PROMISED = 2
+BARS = {"prepared": 1.7, "generated": 1.7, "measured": 1.8, "trained": 1.4}
+"""How many times one worker's rate the project promises of PROMISED."""
 _STEPS = (2, 12)
 """Steps of a short and a long training: their difference in time is that of the steps alone."""
 
@@ -62,32 +71,35 @@ class Line:
     many: Sequence[float]
     note: str = ""
 
-    def __str__(self) -> str:
-        ratios = [many / one for one, many in zip(self.one, self.many, strict=True)]
-        rates = " -> ".join(f"{statistics.median(found):7.2f}" for found in (self.one, self.many))
-        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        return f"{self.name:9} {rates} {self.unit:8} {spread} times{self.note}"
+    def row(self, workers: int) -> Row:
+        """Return it in the shape of all tables; what is promised is promised of two workers."""
+        bar = Bar(BARS[self.name]) if workers == PROMISED else None
+        what = What("workers", f"{self.name}, {workers} workers", self.unit, "one worker")
+        return compared(what, self.many, self.one, bar, self.note)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the table; 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m harness.bench workers", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this table's own arguments."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"lines: {', '.join(LINES)} (all)")
     parser.add_argument("--workers", type=count, default=2, metavar="N", help="how many against one (2)")
     parser.add_argument("--rounds", type=count, default=3, metavar="R", help="turns of each (3)")
-    options = parser.parse_args(arguments)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Print and give a row a line. Raises BadInput for a line that there is not."""
     for name in options.names:
         if name not in LINES:
-            parser.error(f'no line "{name}"; known: {", ".join(LINES)}')
-    return ended(lambda: _print(options))
-
-
-def _print(options: argparse.Namespace) -> int:
+            raise BadInput(f'no line "{name}": {nearest(name, [*LINES])}')
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, cluster(options.workers):
         bench = Bench.drawn(Path(scratch), options.workers, options.rounds)
         for name in options.names or LINES:
-            print(LINES[name](bench), flush=True)
-    return 0
+            row = LINES[name](bench).row(options.workers)
+            print(
+                f"{row.name:20} {row.theirs:7.2f} -> {row.ours:7.2f} {row.unit:8} {row.ratio:.2f} "
+                f"({row.low:.2f} to {row.high:.2f}) times  {row.note}",
+                flush=True,
+            )
+            yield row
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +199,7 @@ class Bench:
             for (_, losses), (_, other) in zip(curves[1], curves[self.workers], strict=True)
             for name in losses
         ]
-        return Line("trained", "steps/s", one, many, f"; losses differ by at most {max(gaps):.1e}")
+        return Line("trained", "steps/s", one, many, f"losses differ by at most {max(gaps):.1e}")
 
     def _turns(self, turn: Turn) -> tuple[list[float], list[float]]:
         """Return the rates of one worker and of several, in turns."""
