@@ -232,6 +232,8 @@ def assumed(corpus: Corpus, gpu_ratio: float | None) -> str:
         f"a corpus of {corpus.clips:,} clips of {corpus.seconds:g} s ({FPS} frames/s)",
         "real footage costs what drawn clips of 256 px cost to prepare, with the detector that comes along",
         "random weights and untrained models cost what trained ones cost",
+        "every trial costs what one with all its losses costs, though a weight of 0 leaves one out",
+        "a list of metrics costs what the shortest measured list costs that holds it",
         "each training reads each training clip from storage once, and then from memory; where neither a "
         "worker's memory nor its machine's page cache holds them all, clips are read again",
         "records and features are written once and read once; models and checkpoints are left out",
