@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
 from reports.figures import Panel, curve_legend, curves, scatter
-from reports.html import BREAKABLE, assets, plain, render, script_json
+from reports.html import BREAKABLE, assets, plain, plotting, render, script_json
 from reports.load import STUDY_PAGE, Run
 from reports.pairs import MARKS, MOST_ROWS, lines, pairs, told_apart
 from reports.published import sources
@@ -37,7 +34,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         "page.html.j2",
         css=assets("page.css"),
         js=assets("page.js"),
-        plotly=Markup(get_plotlyjs()) if panels else "",
+        plotly=plotting() if panels else "",
         figures=script_json({p.id: p.spec for p in panels}),
         name=run.record.name,
         swept=run.record.kind == "sweep",

@@ -7,6 +7,7 @@
     const spec = specs[element.id];
     if (!spec || element.dataset.drawn) return;
     element.dataset.drawn = "yes";
+    if (!window.Plotly) startPlotly.call(window);
     Plotly.newPlot(element, spec.data, spec.layout, config);
   };
   const plots = document.querySelectorAll(".plot");
