@@ -13,10 +13,14 @@ from urllib.parse import quote
 from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
+from reports.extremes import Extremes, extremes
 from reports.figures import Panel, curve_legend, curves, scatter
+from reports.fronts import objective_fronts, speed_fronts
 from reports.html import BREAKABLE, assets, plain, plotting, render, script_json
 from reports.load import STUDY_PAGE, Run
+from reports.offsets import offset_histograms
 from reports.pairs import MARKS, MOST_ROWS, lines, pairs, told_apart
+from reports.parallel import parallel
 from reports.published import sources
 from reports.rank import HUMAN, SPEED, Board, Row
 from reports.strips import Strip
@@ -29,7 +33,17 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
     scatters = _scatters(board, found)
     training = curves(run, board)
     media = _player_data(run, board)
-    panels = [*(p for group in scatters for p in group["panels"]), *training]
+    ends = extremes(run, board)
+    fronts, searched, offsets = speed_fronts(board), objective_fronts(run), offset_histograms(run, board)
+    weights = parallel(board)
+    panels = [
+        *(p for group in scatters for p in group["panels"]),
+        *training,
+        *fronts,
+        *searched,
+        *offsets,
+        *(panel for panel, _ in weights),
+    ]
     return render(
         "page.html.j2",
         css=assets("page.css"),
@@ -63,6 +77,12 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
         scatters=scatters,
+        parallel=weights,
+        fronts=fronts,
+        searched=searched,
+        offsets=offsets,
+        extremes=ends,
+        extremes_data=script_json(_extremes_data(run, board, ends)),
         curves=training,
         legend=curve_legend(run, board),
         strips=strips,
@@ -158,6 +178,23 @@ def _player_data(run: Run, board: Board) -> dict[str, Any]:
         for paths in ([run.clip_file(*row.key, clip) for clip, _ in clips] for row in board.shown())
     ]
     return {"labels": [label for _, label in clips], "files": files}
+
+
+def _extremes_data(run: Run, board: Board, found: Sequence[Extremes]) -> list[list[dict[str, Any]]]:
+    """Return, for each order and method, its player and the (clip, value) of its ends, by their numbers."""
+    players = {row.key: i for i, row in enumerate(board.shown())}
+    clips = {clip: i for i, clip in enumerate(run.clips["clip"])}
+    return [
+        [
+            {
+                "player": players[ends.row.key],
+                "worst": [(clips[clip], value) for clip, value in ends.worst],
+                "best": [(clips[clip], value) for clip, value in ends.best],
+            }
+            for ends in order.ends
+        ]
+        for order in found
+    ]
 
 
 def _plays(path: Path) -> bool:
