@@ -14,13 +14,11 @@ from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
 from reports.extremes import Extremes, extremes
-from reports.figures import Panel, curve_legend, curves, scatter
-from reports.fronts import objective_fronts, speed_fronts
+from reports.figures import curve_legend
 from reports.html import BREAKABLE, assets, plain, plotting, render, script_json
 from reports.load import STUDY_PAGE, Run
-from reports.offsets import offset_histograms
 from reports.pairs import MARKS, MOST_ROWS, lines, pairs, told_apart
-from reports.parallel import parallel
+from reports.plots import plots
 from reports.published import sources
 from reports.rank import HUMAN, SPEED, Board, Row
 from reports.strips import Strip
@@ -30,20 +28,10 @@ from reports.trends import Trend, trends
 def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
     """Return the whole page: the same bytes for the same run."""
     found = trends(board)
-    scatters = _scatters(board, found)
-    training = curves(run, board)
+    drawn = plots(run, board, found)
     media = _player_data(run, board)
     ends = extremes(run, board)
-    fronts, searched, offsets = speed_fronts(board), objective_fronts(run), offset_histograms(run, board)
-    weights = parallel(board)
-    panels = [
-        *(p for group in scatters for p in group["panels"]),
-        *training,
-        *fronts,
-        *searched,
-        *offsets,
-        *(panel for panel, _ in weights),
-    ]
+    panels = [*drawn.panels()]
     return render(
         "page.html.j2",
         css=assets("page.css"),
@@ -76,14 +64,9 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         confusions=confusions(run, board),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
-        scatters=scatters,
-        parallel=weights,
-        fronts=fronts,
-        searched=searched,
-        offsets=offsets,
+        plots=drawn,
         extremes=ends,
         extremes_data=script_json(_extremes_data(run, board, ends)),
-        curves=training,
         legend=curve_legend(run, board),
         strips=strips,
         players=_players(run, board),
@@ -147,16 +130,6 @@ def _trend_groups(found: Sequence[Trend]) -> list[dict[str, Any]]:
         names = [words.symbol(n) for n in dict.fromkeys(t.parameter for t in own)]
         groups.append({"method": method, "parameters": names, "lines": lines, "p_value": words.p_value})
     return groups
-
-
-def _scatters(board: Board, found: Sequence[Trend]) -> list[dict[str, Any]]:
-    """Return the scatter panels, one group for each parameter of each method."""
-    best = {row.method: row for row in board.best_trials()}
-    groups: dict[tuple[str, str], list[Panel]] = {}
-    for i, trend in enumerate(found):
-        panel = scatter(trend, best[trend.method], f"scatter-{i}")
-        groups.setdefault((trend.method, words.symbol(trend.parameter)), []).append(panel)
-    return [{"method": m, "parameter": p, "panels": panels} for (m, p), panels in groups.items()]
 
 
 def _players(run: Run, board: Board) -> list[dict[str, Any]]:

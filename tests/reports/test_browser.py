@@ -1,7 +1,6 @@
 """A real browser opens the report from disk: at desktop and phone width, in light and dark."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 
 from reports import write_views
 from tests.browser import SIZES, chromium, needs_chromium, visit
-from tests.reports.large import make_large
 from tests.reports.made_up import Options, make
 
 pytestmark = needs_chromium
@@ -92,24 +90,3 @@ def test_worst_and_best_clips_follow_the_chosen_metric(browser: Any, board: Path
     assert page.locator("#ends small").last.inner_text() == label
     page.context.close()
     assert wrong == []
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What opening a page cost: CPU seconds of its main thread, and seconds until it answered."""
-
-    cpu: float
-    wall: float
-
-
-def opened(browser: Any, path: Path) -> Opened:
-    page, wrong = visit(browser, "desktop")
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    page.goto(path.as_uri())
-    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-    metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-    wall = page.evaluate("performance.now()") / 1000
-    page.context.close()
-    assert wrong == []
-    return Opened(metrics["TaskDuration"], wall)
