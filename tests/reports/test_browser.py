@@ -25,7 +25,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small run with films."""
-    folder = make(tmp_path_factory.mktemp("run"), Options(frames=25, side=64))
+    folder = make(tmp_path_factory.mktemp("run"), Options(frames=12, trials=3))
     write_views(folder)
     return folder / "leaderboard.html"
 
@@ -53,8 +53,15 @@ def plays(page: Any, video: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        ("desktop", "light"),
+        ("phone", "dark"),
+        pytest.param("desktop", "dark", marks=pytest.mark.slow),
+        pytest.param("phone", "light", marks=pytest.mark.slow),
+    ],
+)
 def test_every_plot_is_drawn_and_clips_play(browser: Any, board: Path, size: str, scheme: str) -> None:
     page, wrong = visit(browser, size, scheme)
     page.goto(board.as_uri())

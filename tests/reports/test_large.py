@@ -7,18 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness import report
 from reports import VIEWS
 from reports.differences import Key, of_clips
 from tests.browser import chromium, needs_chromium, visit
-from tests.reports.large import LARGE, make_large
+from tests.reports.large import make_large
 
 _CODE = """
 import resource, sys
@@ -67,17 +65,6 @@ def test_the_report_of_50_trials_of_500_clips_takes_30_seconds_and_1_5_gigabytes
 def test_the_page_of_50_trials_of_500_clips_answers_within_2_seconds(large: Path, browser: Any) -> None:
     written(large)
     assert opened(browser, large / "leaderboard.html") <= 2
-
-
-@needs_chromium
-def test_a_page_answers_before_plotly_has_run(tmp_path: Path, browser: Any) -> None:
-    run = make_large(tmp_path / "run", replace(LARGE, trials=12, clips=60))
-    assert report.main([str(run)]) == 0
-    page = run / "leaderboard.html"
-    lazy = opened(browser, page)
-    eager = tmp_path / "run" / "eager.html"
-    eager.write_text(page.read_text(encoding="utf-8").replace('"use strict";', "startPlotly();", 1))
-    assert lazy < 0.75 * opened(browser, eager)
 
 
 def opened(browser: Any, path: Path) -> float:
