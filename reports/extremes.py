@@ -1,7 +1,7 @@
 """The worst and the best clips of each method, by each metric with a direction and by all of them together.
 
 "All metrics": a row's clips are ranked on each ranked metric that scored any of them, and the mean of these
-ranks orders them; a clip without a value on one of them is left out. Clips of one row are compared, never rows.
+ranks orders them; a clip without a value on one of them is left out. Rows are never compared.
 """
 
 import math
