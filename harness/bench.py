@@ -14,12 +14,17 @@ TABLES = {
     "metrics": "metrics.bench.table",
     "data": "harness.bench_data",
     "generation": "methods.bench.generation",
+    "workers": "harness.bench_workers",
+    "sweep": "harness.bench_sweep",
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def main(arguments: list[str]) -> int:
     """Print a table and return its exit code; 2 for a table that there is not."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     if not arguments or arguments[0] not in TABLES:
         print(f"usage: python -m harness.bench {{{','.join(TABLES)}}} [NAME ...] [--help]", file=sys.stderr)
         return 2

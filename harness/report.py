@@ -1,15 +1,12 @@
 """Make a run's leaderboard again from its tables, or set two runs side by side.
 
-    python -m harness.report RUN_DIR
-        the leaderboard: leaderboard.{html,md,csv,tex}, comparisons.csv
-    python -m harness.report RUN_DIR --figures pdf
-        and each plot, confusion matrix and frame strip as a figure for a paper: RUN_DIR/figures/
-    python -m harness.report RUN_DIR --study
-        the votes of the run's study first: study.html, RUN_DIR/study/, and people's columns in the
-        leaderboard from then on
-    python -m harness.report BEFORE AFTER
-        AFTER/against-BEFORE.html: what differs in how the runs were made, which numbers differ by more than
-        chance
+    python -m harness.report RUN_DIR                 leaderboard.{html,md,csv,tex}, comparisons.csv
+    python -m harness.report RUN_DIR --figures pdf   and each plot, confusion matrix and frame strip as a
+                                                     figure for a paper: RUN_DIR/figures/
+    python -m harness.report RUN_DIR --study         first the votes of the run's study: study.html, study/;
+                                                     people's columns are in the leaderboard from then on
+    python -m harness.report BEFORE AFTER            AFTER/against-BEFORE.html: what differs in how the runs
+                                                     were made, and which numbers differ by more than chance
 
 A sweep that was killed is shown as far as it was measured, marked as partial.
 Exit codes: 0 written; 2 no run that can be shown, or two runs that cannot be compared (it says why).
@@ -20,9 +17,9 @@ import json
 import sys
 from pathlib import Path
 
+from harness.command import ended, folder
 from harness.results import is_stopped
 from harness.study.votes import default_url
-from harness.types import BadInput
 from reports import VIEWS, ranking, write_versus, write_views
 from reports.study import write_study
 
@@ -45,28 +42,28 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="say what was written, and the ranking, as JSON")
     given = parser.parse_args(arguments)
-    run_dir: Path = given.run_dir
     if given.database and not given.study:
         parser.error("--database says where a study's votes are: give --study as well")
     if given.after and (given.study or given.figures):
         parser.error(f"--{'study' if given.study else 'figures'} is of one run: leave out AFTER")
-    try:
-        for folder in filter(None, (run_dir, given.after)):
-            _finish_tables(folder)
-        if given.after:
-            path, said = write_versus(run_dir, given.after)
-            print(json.dumps({"files": [str(path)], "said": said}) if given.json else f"{said}\n{path}")
-            return 0
-        if given.study:
-            write_study(run_dir, given.database or default_url(run_dir))
-        rows = ranking(write_views(run_dir))
-        files = [run_dir / name for name in [*VIEWS, *(["study.html"] if given.study else [])]]
-        files += _figures(run_dir, given.figures) if given.figures else []
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _report(given))
+
+
+def _report(given: argparse.Namespace) -> int:
+    run_dir = folder(given.run_dir, "RUN_DIR")
+    _finish_tables(run_dir)
+    if given.after:
+        _finish_tables(folder(given.after, "AFTER"))
+        path, said = write_versus(run_dir, given.after)
+        print(json.dumps({"files": [str(path)], "said": said}) if given.json else f"{said}\n{path}")
+        return 0
+    if given.study:
+        write_study(run_dir, given.database or default_url(run_dir))
+    rows = ranking(write_views(run_dir))
+    files = [run_dir / name for name in [*VIEWS, *(["study.html"] if given.study else [])]]
+    files += _figures(run_dir, given.figures) if given.figures else []
     if given.json:
-        print(json.dumps({"files": [str(file) for file in files], "ranking": rows}, ensure_ascii=False))
+        print(json.dumps({"files": [str(file) for file in files], "ranking": rows}))
     else:
         print(*files, sep="\n")
     return 0
