@@ -1,23 +1,26 @@
 """Make a run's leaderboard again from its tables, or set two runs side by side.
 
-    python -m harness.report RUN_DIR            leaderboard.{html,md,csv,tex}, comparisons.csv
-    python -m harness.report RUN_DIR --study    first the votes of the run's study: study.html, study/;
-                                                people's columns are in the leaderboard from then on
-    python -m harness.report BEFORE AFTER       AFTER/against-BEFORE.html: what differs in how the runs were
-                                                made, and which numbers differ by more than chance
+    python -m harness.report RUN_DIR                 leaderboard.{html,md,csv,tex}, comparisons.csv
+    python -m harness.report RUN_DIR --figures pdf   and each plot, confusion matrix and frame strip as a
+                                                     figure for a paper: RUN_DIR/figures/
+    python -m harness.report RUN_DIR --study         first the votes of the run's study: study.html, study/;
+                                                     people's columns are in the leaderboard from then on
+    python -m harness.report BEFORE AFTER            AFTER/against-BEFORE.html: what differs in how the runs
+                                                     were made, and which numbers differ by more than chance
 
 A sweep that was killed is shown as far as it was measured, marked as partial.
 Exit codes: 0 written; 2 no run that can be shown, or two runs that cannot be compared (it says why).
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from harness.command import ended, folder
 from harness.results import is_stopped
 from harness.study.votes import default_url
-from reports import VIEWS, write_versus, write_views
+from reports import VIEWS, ranking, write_versus, write_views
 from reports.study import write_study
 
 
@@ -34,11 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--database", metavar="URL", help="where the votes are (RUN_DIR/study/votes.sqlite), with --study"
     )
+    parser.add_argument(
+        "--figures", choices=("svg", "pdf", "png"), help="write the figures, too, in this format"
+    )
+    parser.add_argument("--json", action="store_true", help="say what was written, and the ranking, as JSON")
     given = parser.parse_args(arguments)
     if given.database and not given.study:
         parser.error("--database says where a study's votes are: give --study as well")
-    if given.after and given.study:
-        parser.error("--study is of one run: leave out AFTER")
+    if given.after and (given.study or given.figures):
+        parser.error(f"--{'study' if given.study else 'figures'} is of one run: leave out AFTER")
     return ended(lambda: _report(given))
 
 
@@ -48,14 +55,24 @@ def _report(given: argparse.Namespace) -> int:
     if given.after:
         _finish_tables(folder(given.after, "AFTER"))
         path, said = write_versus(run_dir, given.after)
-        print(f"{said}\n{path}")
+        print(json.dumps({"files": [str(path)], "said": said}) if given.json else f"{said}\n{path}")
         return 0
     if given.study:
         write_study(run_dir, given.database or default_url(run_dir))
-    write_views(run_dir)
-    for name in [*VIEWS, *(["study.html"] if given.study else [])]:
-        print(run_dir / name)
+    rows = ranking(write_views(run_dir))
+    files = [run_dir / name for name in [*VIEWS, *(["study.html"] if given.study else [])]]
+    files += _figures(run_dir, given.figures) if given.figures else []
+    if given.json:
+        print(json.dumps({"files": [str(file) for file in files], "ranking": rows}))
+    else:
+        print(*files, sep="\n")
     return 0
+
+
+def _figures(run_dir: Path, kind: str) -> list[Path]:
+    from reports.stills import write_figures  # matplotlib is slow to import
+
+    return write_figures(run_dir, kind)
 
 
 def _finish_tables(run_dir: Path) -> None:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from harness.contracts import MetricCard
 from reports import words
 from reports.calibration_data import Calibration, FaultInfo, VerdictRow, load, lowered
 from reports.calibration_plots import COLOUR, offsets, panel, points, spark
-from reports.html import BREAKABLE, assets, plain, render, script_json, write_text
+from reports.html import BREAKABLE, assets, plain, plotting, render, script_json, write_text
 
 _MARK = {"sees": "●", "partly": "◐", "blind": "○", "unscored": "–"}
 
@@ -37,7 +36,7 @@ def page(found: Calibration) -> str:
         "calibration.html.j2",
         css=assets("page.css", "calibration.css"),
         js=assets("page.js"),
-        plotly=Markup(get_plotlyjs()),
+        plotly=plotting(),
         figures=script_json({p.id: p.spec for p in panels}),
         facts=_facts(found),
         faults=list(found.faults.values()),

@@ -114,29 +114,44 @@ def of_clips(
     shared = {kept: np.frombuffer(kept, bool) for kept in groups}
     family = sum(len(pairs) for kept, pairs in groups.items() if shared[kept].sum() > 1)
     found: dict[tuple[Key, Key], Difference] = {}
+    sums: dict[int, dict[tuple[Key, Key], Values]] = {}
     for kept, pairs in groups.items():
         used = shared[kept]
         apart = np.stack([(values[a] - values[b])[used] for a, b in pairs])
-        who = [s for s, u in zip(speakers, used, strict=True) if u]
-        found |= {(d.first, d.second): d for d in _of_same_clips(pairs, apart, who, family)}
+        clusters, by_speaker = clusters_of([s for s, u in zip(speakers, used, strict=True) if u])
+        of_group = _of_same_clips(pairs, apart, (clusters, by_speaker), family)
+        found |= dict(zip(pairs, of_group, strict=True))
+        if of_group[0].how == "flips":
+            units = sums.setdefault(of_group[0].units, {})
+            units |= dict(zip(pairs, sums_of(apart, clusters), strict=True))
+    for of_pairs in sums.values():
+        p_values = flipped(np.stack([*of_pairs.values()]), family)
+        found |= {pair: replace(found[pair], p=float(p)) for pair, p in zip(of_pairs, p_values, strict=True)}
     return corrected([found[pair] for pair in wanted])
 
 
 def _of_same_clips(
-    pairs: Sequence[tuple[Key, Key]], apart: Values, speakers: Sequence[str | None], family: int
+    pairs: Sequence[tuple[Key, Key]],
+    apart: Values,
+    grouped: tuple[NDArray[np.intp], bool],
+    family: int,
 ) -> list[Difference]:
-    """Return pairs that have the same clips in common, by their differences (P, N), not yet corrected."""
+    """Return pairs that have the same clips in common, by their differences (P, N), not yet corrected.
+
+    grouped: each clip's cluster (N,), and whether clusters are speakers. p is NaN where signs are to be
+    flipped.
+    """
     n = apart.shape[1]
     if not n:
         return [Difference(a, b, 0, 0, False, nan) for a, b in pairs]
-    clusters, by_speaker = clusters_of(speakers)
+    clusters, by_speaker = grouped
     units = int(clusters.max()) + 1
     means = apart.mean(1)
     errors, degrees = errors_of_means(apart, clusters)
     halves = errors * (float(stdtrit(degrees, 0.975)) if degrees else nan)
     spreads = apart.std(1, ddof=1) if n > 1 else np.full(len(apart), nan)
     how: How = "" if units < 2 else "flips" if can_flip(units, family) else "t"
-    p = flipped(apart, clusters, family) if how == "flips" else _t_of(means, errors, degrees)
+    p = np.full(len(pairs), nan) if how == "flips" else _t_of(means, errors, degrees)
     wins = ((apart > 0) + 0.5 * (apart == 0)).mean(1)
     return [
         Difference(
@@ -161,17 +176,21 @@ def can_flip(units: int, family: int) -> bool:
     return 2.0 ** (1 - units) <= LEVEL / family
 
 
-def flipped(apart: Values, clusters: NDArray[np.intp], family: int, seed: int = 0) -> Values:
-    """Return the two-sided p (P,) of differences (P, N) whose clusters' signs are flipped."""
-    units = int(clusters.max()) + 1
-    member = (clusters[:, None] == np.arange(units)).astype(float)
-    sums = apart @ member
+def sums_of(apart: Values, clusters: NDArray[np.intp]) -> Values:
+    """Return the sum (P, G) of each cluster's differences (P, N)."""
+    member = (clusters[:, None] == np.arange(int(clusters.max()) + 1)).astype(float)
+    return np.asarray(apart @ member, float)
+
+
+def flipped(sums: Values, family: int, seed: int = 0) -> Values:
+    """Return the two-sided p (P,) of sums (P, G), by cluster, whose signs are flipped."""
+    units = sums.shape[1]
     least = np.abs(sums.sum(1)) * (1 - 1e-9)
     if units <= EXACT:
         signs = np.array([(1, *rest) for rest in product((1, -1), repeat=units - 1)], np.float32)
         return _as_far(signs, sums, least) / len(signs)
     draws = max(_DRAWS, ceil(2 * family / LEVEL))
-    rng, count = np.random.default_rng(seed), np.ones(len(apart))
+    rng, count = np.random.default_rng(seed), np.ones(len(sums))
     for start in range(0, draws, _CHUNK):
         rows = min(_CHUNK, draws - start)
         count += _as_far(2 * rng.integers(0, 2, (rows, units), np.int8) - 1, sums, least)
@@ -180,9 +199,13 @@ def flipped(apart: Values, clusters: NDArray[np.intp], family: int, seed: int = 
 
 def _as_far(signs: NDArray[np.generic], sums: Values, least: Values) -> Values:
     """Return how many rows of signs (B, G) move each of sums (P, G) as far from zero as it is, (P,)."""
-    parts = (signs[i : i + _CHUNK].astype(float) for i in range(0, len(signs), _CHUNK))
-    found = [(np.abs(part @ sums.T) >= least).sum(0) for part in parts]
-    return np.asarray(np.sum(found, axis=0), float)
+    found = np.zeros(len(sums))
+    for i in range(0, len(signs), _CHUNK):
+        part = signs[i : i + _CHUNK].astype(float)
+        for j in range(0, len(sums), _CHUNK):
+            of = slice(j, j + _CHUNK)
+            found[of] += (np.abs(part @ sums[of].T) >= least[of]).sum(0)
+    return found
 
 
 def _t_of(means: Values, errors: Values, degrees: float) -> Values:

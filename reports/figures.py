@@ -90,7 +90,7 @@ def scatter(trend: Trend, best: Row, identity: str) -> Panel:
         "hovertemplate": "%{text}<br><b>%{y:.4g}</b><extra></extra>",
     }
     name, metric = symbol(trend.parameter), title(trend.card)
-    x_axis = {**plot_axis(_is_wide(xs)), "nticks": 4, "title": _title(escape(name))}
+    x_axis = {**plot_axis(is_wide(xs)), "nticks": 4, "title": axis_title(escape(name))}
     return Panel(
         identity,
         f"{metric} against {name}",
@@ -157,8 +157,8 @@ def _curve(
             }
         )
     lines.sort(key=lambda line: float(line["line"]["width"]))
-    log = _is_wide(table["value"].tolist())
-    x_axis = {**plot_axis(log=False), "title": _title("step")}
+    log = is_wide(table["value"].tolist())
+    x_axis = {**plot_axis(log=False), "title": axis_title("step")}
     return Panel(
         identity,
         f"{stage}: {loss}",
@@ -201,11 +201,13 @@ def plot_axis(log: bool) -> Spec:
     return {**common, "type": "log", "dtick": 1} if log else common
 
 
-def _title(text: str) -> Spec:
+def axis_title(text: str) -> Spec:
+    """Return an axis's title, escaped by the caller."""
     return {"text": text, "standoff": 4, "font": {"size": 12}}
 
 
-def _is_wide(values: Sequence[float | None]) -> bool:
+def is_wide(values: Sequence[float | None]) -> bool:
+    """Whether values span so much that a linear axis hides the lower ones."""
     finite = [v for v in values if v is not None and math.isfinite(v)]
     return bool(finite) and min(finite) > 0 and max(finite) / min(finite) > _LOG_RATIO
 

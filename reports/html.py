@@ -9,6 +9,7 @@ from urllib.parse import quote
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -38,6 +39,13 @@ def script_json(value: Any) -> Markup:
     """Return JSON that is safe inside a script element."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def plotting() -> Markup:
+    """Return plotly.js as it stands in a page: a function, as running it costs a second that no page has
+    before its first plot comes near the screen (assets/page.js).
+    """
+    return Markup(f"function startPlotly() {{ {get_plotlyjs()}\n}}")
 
 
 def plain(value: Any) -> str:

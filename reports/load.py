@@ -29,13 +29,18 @@ NUMBERS = ("value", "ci_low", "ci_high", "n", "n_unscored")
 
 
 class Trial(BaseModel):
-    """One point of the sweep; `params` are the values that it was given, by name."""
+    """One point of the sweep; `params` are the values that it was given, by name.
+
+    objectives: the losses that the search was led by. pareto: whether no other trial beats it there.
+    """
 
     method: str
     trial: str
     params: dict[str, Any] = {}
     status: Literal["done", "failed", "stopped"]
     reason: str | None = None
+    objectives: dict[str, float] = {}
+    pareto: bool | None = None
 
 
 class Stage(BaseModel):

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from reports import notes, words
 from reports.breakdown import EmotionTable, by_emotion, emotions, unscored
 from reports.confusion import confusions
-from reports.figures import Panel, curve_legend, curves, scatter
-from reports.html import BREAKABLE, assets, plain, render, script_json
+from reports.extremes import Extremes, extremes
+from reports.figures import curve_legend
+from reports.html import BREAKABLE, assets, plain, plotting, render, script_json
 from reports.load import STUDY_PAGE, Run
 from reports.pairs import MARKS, MOST_ROWS, lines, pairs, told_apart
+from reports.plots import plots
 from reports.published import sources
 from reports.rank import HUMAN, SPEED, Board, Row
 from reports.strips import Strip
@@ -29,15 +28,15 @@ from reports.trends import Trend, trends
 def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
     """Return the whole page: the same bytes for the same run."""
     found = trends(board)
-    scatters = _scatters(board, found)
-    training = curves(run, board)
+    drawn = plots(run, board, found)
     media = _player_data(run, board)
-    panels = [*(p for group in scatters for p in group["panels"]), *training]
+    ends = extremes(run, board)
+    panels = [*drawn.panels()]
     return render(
         "page.html.j2",
         css=assets("page.css"),
         js=assets("page.js"),
-        plotly=Markup(get_plotlyjs()) if panels else "",
+        plotly=plotting() if panels else "",
         figures=script_json({p.id: p.spec for p in panels}),
         name=run.record.name,
         swept=run.record.kind == "sweep",
@@ -65,8 +64,9 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         confusions=confusions(run, board),
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
-        scatters=scatters,
-        curves=training,
+        plots=drawn,
+        extremes=ends,
+        extremes_data=script_json(_extremes_data(run, board, ends)),
         legend=curve_legend(run, board),
         strips=strips,
         players=_players(run, board),
@@ -132,16 +132,6 @@ def _trend_groups(found: Sequence[Trend]) -> list[dict[str, Any]]:
     return groups
 
 
-def _scatters(board: Board, found: Sequence[Trend]) -> list[dict[str, Any]]:
-    """Return the scatter panels, one group for each parameter of each method."""
-    best = {row.method: row for row in board.best_trials()}
-    groups: dict[tuple[str, str], list[Panel]] = {}
-    for i, trend in enumerate(found):
-        panel = scatter(trend, best[trend.method], f"scatter-{i}")
-        groups.setdefault((trend.method, words.symbol(trend.parameter)), []).append(panel)
-    return [{"method": m, "parameter": p, "panels": panels} for (m, p), panels in groups.items()]
-
-
 def _players(run: Run, board: Board) -> list[dict[str, Any]]:
     return [
         {"row": row, "shows": notes.meaning(run, row) if row.card.control else words.params(row.params)}
@@ -161,6 +151,23 @@ def _player_data(run: Run, board: Board) -> dict[str, Any]:
         for paths in ([run.clip_file(*row.key, clip) for clip, _ in clips] for row in board.shown())
     ]
     return {"labels": [label for _, label in clips], "files": files}
+
+
+def _extremes_data(run: Run, board: Board, found: Sequence[Extremes]) -> list[list[dict[str, Any]]]:
+    """Return, for each order and method, its player and the (clip, value) of its ends, by their numbers."""
+    players = {row.key: i for i, row in enumerate(board.shown())}
+    clips = {clip: i for i, clip in enumerate(run.clips["clip"])}
+    return [
+        [
+            {
+                "player": players[ends.row.key],
+                "worst": [(clips[clip], value) for clip, value in ends.worst],
+                "best": [(clips[clip], value) for clip, value in ends.best],
+            }
+            for ends in order.ends
+        ]
+        for order in found
+    ]
 
 
 def _plays(path: Path) -> bool:

@@ -4,6 +4,7 @@ Numbers are those of the page, unrounded; a number that the page does not show i
 """
 
 from collections.abc import Iterator, Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,14 @@ def write_sheets(folder: Path, board: Board) -> None:
     """Write leaderboard.csv and comparisons.csv into a run directory."""
     write_rows(folder / "leaderboard.csv", _LEADERBOARD, _cells(board))
     write_rows(folder / "comparisons.csv", _COMPARISONS, _pairs(board))
+
+
+def ranking(board: Board) -> list[dict[str, Any]]:
+    """Return the competing rows, best first, as JSON has them: None where there is no mean rank."""
+    return [
+        {**_head(row), "mean_rank": None if isnan(row.mean_rank) else row.mean_rank}
+        for row in board.competing
+    ]
 
 
 def _cells(board: Board) -> Iterator[Mapping[str, Any]]:

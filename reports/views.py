@@ -7,7 +7,7 @@ from reports.latex import latex
 from reports.load import load
 from reports.markdown import markdown
 from reports.page import page
-from reports.rank import rank
+from reports.rank import Board, rank
 from reports.sheets import write_sheets
 from reports.strips import write_strips
 
@@ -15,11 +15,11 @@ VIEWS = ("leaderboard.html", "leaderboard.md", "leaderboard.csv", "leaderboard.t
 """The files of a run that are made from its tables, beside the pictures in strips/."""
 
 
-def write_views(run_dir: Path) -> None:
+def write_views(run_dir: Path) -> Board:
     """Write leaderboard.{md,csv,tex,html}, comparisons.csv and strips/*.png into a run directory.
 
-    Raises BadInput, naming the file and the key, where the tables are missing, do not fit run.json, or lack
-    the controls.
+    Returns what they show. Raises BadInput, naming the file and the key, where the tables are missing, do
+    not fit run.json, or lack the controls.
     """
     run = load(run_dir)
     board = rank(run)
@@ -27,3 +27,4 @@ def write_views(run_dir: Path) -> None:
     write_text(run_dir / "leaderboard.tex", latex(run, board))
     write_sheets(run_dir, board)
     write_text(run_dir / "leaderboard.html", page(run, board, write_strips(run, board)))
+    return board

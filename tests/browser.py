@@ -46,12 +46,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def visit(browser: Any, size: str) -> tuple[Any, list[str]]:
-    """Open a page of a size; the list fills with what goes wrong on it."""
+def visit(browser: Any, size: str, scheme: str = "light") -> tuple[Any, list[str]]:
+    """Open a page of a size, light or dark; the list fills with what goes wrong on it."""
     width, height = SIZES[size]
     phone = size == "phone"
     context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=phone, is_mobile=phone
+        viewport={"width": width, "height": height}, has_touch=phone, is_mobile=phone, color_scheme=scheme
     )
     page = context.new_page()
     wrong: list[str] = []

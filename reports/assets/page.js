@@ -7,6 +7,7 @@
     const spec = specs[element.id];
     if (!spec || element.dataset.drawn) return;
     element.dataset.drawn = "yes";
+    if (!window.Plotly) startPlotly.call(window);
     Plotly.newPlot(element, spec.data, spec.layout, config);
   };
   const plots = document.querySelectorAll(".plot");
@@ -44,8 +45,7 @@
     select.value = (Number(select.value) + by + labels.length) % labels.length;
     show();
   };
-  for (const video of videos) {
-    const button = video.parentElement.querySelector(".play");
+  const wire = (video, button) => {
     const name = video.getAttribute("aria-label");
     const toggle = () => {
       video.muted = false;
@@ -58,7 +58,8 @@
     button.addEventListener("click", toggle);
     video.addEventListener("click", toggle);
     for (const event of ["play", "pause", "ended", "emptied"]) video.addEventListener(event, tell);
-  }
+  };
+  videos.forEach((video) => wire(video, video.parentElement.querySelector(".play")));
   select.addEventListener("change", show);
   document.getElementById("previous").addEventListener("click", () => step(-1));
   document.getElementById("next").addEventListener("click", () => step(1));
@@ -69,11 +70,56 @@
       video.play();
     });
   });
-  // The first pictures are fetched only when the players come into view.
-  new IntersectionObserver((entries, watcher) => {
+  const whenNear = (element, act) => new IntersectionObserver((entries, watcher) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     watcher.disconnect();
+    act();
+  }, { rootMargin: "300px" }).observe(element);
+  // The first pictures are fetched only when the players come into view.
+  whenNear(select, () => {
     videos.forEach((video) => { video.preload = "metadata"; });
     show();
-  }, { rootMargin: "300px" }).observe(select);
+  });
+
+  const order = document.getElementById("order");
+  if (!order) return;
+  const orders = JSON.parse(document.getElementById("extremes-data").textContent);
+  const make = (name, properties = {}, children = []) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+  const figure = (player, side, [clip, value]) => {
+    const file = files[player][clip];
+    const name = `${side} clip of ${videos[player].getAttribute("aria-label")}: ${labels[clip]}`;
+    const play = make("button", { type: "button", className: "play", textContent: "▶", ariaLabel: `Play ${name}` });
+    play.disabled = file === null;
+    const picture = file === null
+      ? make("p", { className: "absent", textContent: "no clip" })
+      : make("video", { src: file, preload: "metadata", playsInline: true, ariaLabel: name });
+    if (file !== null) wire(picture, play);
+    const beside = make("button", { type: "button", className: "beside", textContent: "side by side" });
+    beside.addEventListener("click", () => {
+      select.value = clip;
+      show();
+      document.getElementById("clips").scrollIntoView();
+    });
+    const told = [
+      make("span", { className: `tail ${side}`, textContent: side }), value,
+      make("small", { textContent: labels[clip] }), beside,
+    ];
+    return make("figure", {}, [picture, make("figcaption", {}, [play, make("span", {}, told)])]);
+  };
+  const list = () => {
+    const rows = orders[order.value].map(({ player, worst, best }) => make("div", { className: "ends" }, [
+      make("h3", { textContent: videos[player].getAttribute("aria-label") }),
+      make("div", { className: "videos" }, [
+        ...worst.map((end) => figure(player, "worst", end)),
+        ...best.map((end) => figure(player, "best", end)).reverse(),
+      ]),
+    ]));
+    document.getElementById("ends").replaceChildren(...rows);
+  };
+  order.addEventListener("change", list);
+  whenNear(order, list);
 })();

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from reports import words
 from reports.figures import Panel
-from reports.html import BREAKABLE, assets, plain, render, script_json
+from reports.html import BREAKABLE, assets, plain, plotting, render, script_json
 from reports.rank import Board, Row
 from reports.study import figures
 from reports.study.agreement import MetricAgreement
@@ -56,7 +53,7 @@ def page(found: Found, board: Board) -> str:
         "study.html.j2",
         css=assets("page.css", "study.css"),
         js=assets("page.js"),
-        plotly=Markup(get_plotlyjs()) if panels else "",
+        plotly=plotting() if panels else "",
         figures=script_json({p.id: p.spec for p in panels}),
         found=found,
         facts=_facts(found),

@@ -26,8 +26,8 @@ from harness.results import (
 from harness.types import EMOTIONS, SAMPLES_PER_FRAME
 
 HOSTILE = "<img src=x onerror=alert(1)>|é\"'"
-SPEAKERS = ("1001", "1002", "1003")
 SIX = EMOTIONS[:6]
+SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI")
 CONTROL_NAMES = ("ground_truth", "still", "wrong_audio", "shifted_audio", "wrong_emotion")
 NO_FACE = "no face found in 12 of 12 frames"
 NO_SOUND = "the clip has no sound"
@@ -70,7 +70,11 @@ _LIKENESS = {
 
 @dataclass(frozen=True)
 class Options:
-    """What to make: `frames` 0 writes no media."""
+    """What to make: `frames` 0 writes no media.
+
+    clips: at most so many of the speakers' sentences in six emotions. seeds: so many of the first trials are
+    one point of the sweep, trained with other seeds. lost: the share of values that no instrument gave.
+    """
 
     complete: bool = True
     controls: tuple[str, ...] = CONTROL_NAMES
@@ -78,6 +82,11 @@ class Options:
     frames: int = 12
     side: int = 32
     trials: int = 8
+    speakers: int = 3
+    sentences: int = 1
+    clips: int | None = None
+    seeds: int = 1
+    lost: float = 0.0
 
 
 def make(folder: Path, options: Options = Options()) -> Path:
@@ -87,8 +96,8 @@ def make(folder: Path, options: Options = Options()) -> Path:
     trials = _trials(rng, options.trials)
     likeness = {(m, t): q for m, t, q in trials if t != "t07"}
     likeness |= {(name, NO_TRIAL): _LIKENESS[name] for name in options.controls}
-    samples = _samples(options.frames or 12)
-    results, per_clip = _numbers(rng, likeness, samples)
+    samples = _samples(options)
+    results, per_clip = _numbers(rng, likeness, samples, options.lost)
     write_rows(folder / "results.csv", RESULT_COLUMNS, results)
     write_rows(folder / "per_clip.csv", CLIP_COLUMNS, per_clip)
     write_rows(folder / "clips.csv", SAMPLE_COLUMNS, samples)
@@ -108,6 +117,14 @@ def weights(trial: str) -> dict[str, float]:
     return {name: grid[name][bits[name]] * (1 + i // 8) for name in grid}
 
 
+def _params(trial: str, seeds: int) -> dict[str, float]:
+    """Return what a trial was given: the first of several seeds have the weights of the first trial."""
+    if seeds == 1:
+        return weights(trial)
+    first = int(trial[1:]) < seeds
+    return {**weights("t00" if first else trial), "seed": 1 + int(trial[1:]) if first else 1}
+
+
 def _trials(rng: np.random.Generator, count: int) -> list[tuple[str, str, float]]:
     found = []
     for i in range(count + 1):
@@ -118,33 +135,46 @@ def _trials(rng: np.random.Generator, count: int) -> list[tuple[str, str, float]
     return [*found[:count], ("cvae", "t07", 0.0), (HOSTILE, "only", 0.6)]
 
 
-def _samples(frames: int) -> list[dict[str, Any]]:
-    return [
+def _speakers(options: Options) -> list[str]:
+    return [str(1001 + i) for i in range(options.speakers)]
+
+
+def _samples(options: Options) -> list[dict[str, Any]]:
+    found = [
         {
-            "clip": f"{speaker}_IEO_{emotion[:3].upper()}_HI",
+            "clip": f"{speaker}_{sentence}_{emotion[:3].upper()}_HI",
             "speaker": speaker,
             "emotion": emotion,
             "level": "high",
             "text": "It's eleven o'clock",
-            "frames": frames,
+            "frames": options.frames or 12,
             "reference_clip": f"{speaker}_IEO_NEU_XX",
         }
-        for speaker in SPEAKERS
+        for speaker in _speakers(options)
+        for sentence in SENTENCES[: options.sentences]
         for emotion in SIX
     ]
+    return found[: options.clips]
 
 
 def _numbers(
-    rng: np.random.Generator, likeness: dict[tuple[str, str], float], samples: list[dict[str, Any]]
+    rng: np.random.Generator,
+    likeness: dict[tuple[str, str], float],
+    samples: list[dict[str, Any]],
+    lost: float,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     results, per_clip = [], []
+    fate = np.random.default_rng(6)
     for (method, trial), quality in likeness.items():
         for name, _, unit, up, backbone, _, _, truth, poor in _METRICS:
             mean = poor + (truth - poor) * quality + rng.normal(0, 0.01) * abs(truth - poor)
             if name == "av_offset":
                 mean = 5.0 if method == "shifted_audio" else 0.0
             values = [mean + rng.normal(0, 0.05) * abs(truth - poor) for _ in samples]
-            reasons = [_reason(method, name, i) for i in range(len(samples))]
+            gone = fate.random(len(samples)) < lost
+            reasons = [
+                _reason(method, name, i) or ("no face found" if gone[i] else "") for i in range(len(gone))
+            ]
             head = {"run": "made up", "method": method, "trial": trial, "metric": name}
             if name not in _SETS:
                 per_clip += [
@@ -233,7 +263,7 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
         "split": {
             "hash": "5d41402abc4b2a76b9719d911017c592",
             "counts": {"test": 18},
-            "speakers": {"test": SPEAKERS},
+            "speakers": {"test": _speakers(options)},
         },
         "reference": {"policy": "neutral", "frame": "first frame of the reference clip"},
         "faces": {"policy": "mediapipe", "size": options.side},
@@ -246,7 +276,7 @@ def _record(options: Options, trials: list[tuple[str, str, float]]) -> dict[str,
             {
                 "method": method,
                 "trial": trial,
-                "params": weights(trial) if method == "cvae" else {},
+                "params": _params(trial, options.seeds) if method == "cvae" else {},
                 "status": "failed" if trial == "t07" else "done",
                 "reason": "loss became NaN at step 40 <boom>" if trial == "t07" else None,
             }

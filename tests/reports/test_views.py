@@ -225,8 +225,8 @@ def test_hostile_trials_are_text_in_plots(tmp_path: Path) -> None:
     write_views(folder)
     figures = json.dumps(bare_json((folder / "leaderboard.html").read_text(), "figures"))
     assert "<b>t04" not in figures
-    assert figures.count("&lt;b&gt;t04<br>") == 3 * 12
-    assert figures.count("cvae &lt;b&gt;t04") == 4
+    assert figures.count("&lt;b&gt;t04<br>") == 3 * 12 + 11
+    assert figures.count("cvae &lt;b&gt;t04") == 4 + 11
 
 
 def test_emotion_means_are_over_the_scored_clips_of_that_emotion(run: Path) -> None:
@@ -275,7 +275,7 @@ def test_every_plot_is_a_valid_plotly_figure_and_has_its_place(run: Path) -> Non
     figures = bare_json((run / "leaderboard.html").read_text(), "figures")
     places = {a["id"] for tag, a in parsed(run).tags if tag == "div" and a.get("class") == "plot"}
     assert places == set(figures)
-    assert len(figures) == 3 * 12 + 6
+    assert len(figures) == 3 * 12 + 6 + 11 + 7 + 1
     for spec in figures.values():
         Figure(spec)
 
