@@ -31,7 +31,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def walk(page: Any) -> None:
-    """Scroll through all of a page, as a reader does; two frames a screen, in which its observers are told."""
+    """Scroll through all of a page; two frames a screen, in which its observers are told."""
     page.evaluate(
         """async () => {
             const frame = () => new Promise(requestAnimationFrame);
