@@ -31,11 +31,17 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def walk(page: Any) -> None:
-    """Scroll through all of a page, as a reader does."""
-    height, step = page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
-    for top in range(0, height + step, step):
-        page.evaluate("top => scrollTo({ top, behavior: 'instant' })", top)
-        page.wait_for_timeout(60)
+    """Scroll through all of a page; two frames a screen, in which its observers are told."""
+    page.evaluate(
+        """async () => {
+            const frame = () => new Promise(requestAnimationFrame);
+            for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight) {
+                scrollTo({ top, behavior: "instant" });
+                await frame();
+                await frame();
+            }
+        }"""
+    )
 
 
 def plays(page: Any, video: str) -> bool:
