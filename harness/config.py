@@ -2,17 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from harness import catalog, mirror
 from harness.contracts import LSEProtocol
 from harness.datasets import READERS
 from harness.describe import Scenes
 from harness.faces.policies import PolicyName
-from harness.mirror import FolderOrUrl
 from harness.protocol import Reference
 from harness.trackers import Name as Tracker
 from harness.types import BadInput
@@ -24,6 +31,10 @@ DEFAULT_TRIALS = 8
 """How many trials a search makes where nothing is said."""
 JUDGE_SEEDS = range(900_000, 1_000_000)
 """Corpus seeds that only networks carried by this project may be trained on: judges, face detector, SER."""
+
+
+FolderOrUrl = Annotated[Path | str, BeforeValidator(lambda v: v if mirror.is_url(v) else Path(v))]
+"""A folder as a Path, or a place elsewhere as the URL it is written as."""
 
 
 class Strict(BaseModel):

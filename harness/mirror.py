@@ -11,9 +11,7 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import Any
 
 from harness.prepared.place import Place
 from harness.store import Store, write_whole
@@ -25,10 +23,6 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://.")
 def is_url(place: object) -> bool:
     """Whether a place is written as a URL."""
     return isinstance(place, str) and _URL.match(place) is not None
-
-
-FolderOrUrl = Annotated[Path | str, BeforeValidator(lambda v: v if is_url(v) else Path(v))]
-"""A folder as a Path, or a place elsewhere as the URL it is written as."""
 
 
 def reach(url: str) -> None:
