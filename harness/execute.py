@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from harness import nodes
 from harness.config import Resources, Retries
-from harness.faults import Loss, lost_to
+from harness.faults import HomeLost, Loss, lost_to
 from harness.jobs import Job, Needs, Outcome, attempt, spoilt
 from harness.progress import Progress
 from harness.types import BadInput
@@ -70,7 +70,14 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
             raise BadInput(f"RAY_ADDRESS={address}: cannot be joined: {error}") from error
     else:
         _fewer(workers, os.cpu_count() or 1, "this machine")
-        ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
+        ray.init(
+            address="local",
+            num_cpus=workers or os.cpu_count(),
+            include_dashboard=False,
+            # Else the driver waits for processes started ahead: for ever, where one of them is killed.
+            _system_config={"prestart_worker_first_driver": False},
+            **quiet,
+        )
     try:
         there = int(ray.cluster_resources().get("CPU", 0))
         if not there:
@@ -96,6 +103,16 @@ def check_resources(asked: Resources) -> None:
                 f"{key}: a trial on {asked.workers} workers of {asked.threads} threads and {asked.gpus:g} "
                 f"GPUs needs {needed:g} {kind}s, and the cluster has {found:g}; lower it, or add nodes first"
             )
+
+
+def check_home() -> None:
+    """Raise HomeLost where this process's own node is no more: Ray itself would wait for ever."""
+    own = ray.get_runtime_context().get_node_id()
+    if not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == own):
+        raise HomeLost(
+            "Ray's server on this machine was lost (killed, or out of memory); what is finished is kept: "
+            "go on with --resume"
+        )
 
 
 def _fewer(workers: int | None, there: int, where: str) -> None:
@@ -254,6 +271,7 @@ class ActorPool:
         """Return the first chunk to be done; None where it was a worker that came up, or nothing happened."""
         ready, _ = ray.wait([*running, *self._starting], num_returns=1, timeout=_PATIENCE)
         if not ready:
+            check_home()
             if not running:
                 free = ray.available_resources()
                 self._progress.say(

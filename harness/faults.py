@@ -33,6 +33,10 @@ class Unwritable(BadInput):
     """The output cannot be written: no fault of the item at hand, and the end of every other."""
 
 
+class HomeLost(BadInput):
+    """The Ray server of the driver's own machine is no more: nothing that it waits for would ever come."""
+
+
 @contextmanager
 def writing(where: object) -> Iterator[None]:
     """Turn a full or read-only disk into Unwritable, naming `where`."""

@@ -195,6 +195,13 @@ class Checkpoints:
         return [p for p in self.folder.glob("*") if p.name.isdecimal()]
 
 
+def finished(path: Path, store: Store) -> bool:
+    """Return whether an artefact is there; then the checkpoints of its training are forgotten."""
+    if path.exists():
+        Checkpoints(store.path("checkpoints", [path.name])).clear()
+    return path.exists()
+
+
 def run_stage(spec: FitSpec, stage: str) -> Path:
     """Return the stage's artefact folder, trained first if it is not in the store."""
     path = spec.stage_path(stage)

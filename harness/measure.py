@@ -239,6 +239,12 @@ def read_measurements(record: Path) -> dict[str, Measurement]:
     return found
 
 
+def read_values(record: Path) -> dict[str, Measurement]:
+    """Return a pair's measurements by metric, without the features, which are no small part of a run."""
+    rows = json.loads(record.read_text(encoding="utf-8"))["metrics"]
+    return {name: Measurement(**{**row, "features": None}) for name, row in rows.items()}
+
+
 def read_frames(record: Path) -> tuple[int | None, int | None]:
     """Return how many frames the generated and the reference clip had; None where they were not read."""
     generated, reference = json.loads(record.read_text(encoding="utf-8"))["frames"]

@@ -16,7 +16,7 @@ from harness.contracts import MethodCard, Setup
 from harness.corpus import Corpus
 from harness.datasets import splits
 from harness.describe import Shot, describe, endpoint_of
-from harness.fit import FitSpec, read_curve
+from harness.fit import FitSpec, finished, read_curve
 from harness.jobs import Executor, Outcome
 from harness.measure import Comparison, View
 from harness.protocol import Ask
@@ -72,7 +72,6 @@ class Run:
         for entry in self.sweep.controls:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
         with self.engine.pool() as pool:
-            self._price(pool, asked)
             failed = self._generate(pool, asked)
             self._measure(pool, asked, failed)
         self.record.finish()
@@ -160,13 +159,18 @@ class Run:
                 self._plan(entry, self._spec(entry, trained_on).with_stages(), nodes)
         for node in nodes.values():
             self.watched.training(node.entries[0].title, node.stage, node.spec)
-        places = {path: index for index, path in enumerate(nodes)}
+        found = {path: Outcome(path) for path in nodes if finished(path, self.store)}
+        todo = {path: node for path, node in nodes.items() if path not in found}
+        places = {path: index for index, path in enumerate(todo)}
         with self.record.phase("training"):
-            items = [(node.spec, node.stage) for node in nodes.values()]
-            needs = [[places[path] for path in node.spec.artefacts.values()] for node in nodes.values()]
-            outcomes = pool.map(Train(), items, "training", needs)
-        for node, outcome in zip(nodes.values(), outcomes, strict=True):
-            self._trained(node, outcome)
+            items = [(node.spec, node.stage) for node in todo.values()]
+            needs = [
+                [places[path] for path in node.spec.artefacts.values() if path in places]
+                for node in todo.values()
+            ]
+            found |= zip(todo, pool.map(Train(), items, "training", needs), strict=True)
+        for path, node in nodes.items():
+            self._trained(node, found[path])
 
     def _plan(self, entry: MethodEntry, spec: FitSpec, nodes: dict[Path, "_Node"]) -> None:
         """Add a method's stages, each after those that it reads, and its `fit` if it is not swept.
@@ -245,23 +249,18 @@ class Run:
         self.entrants.append(Entrant(entry.title, entry.name, trial, known, model))
         self.record.method(entry.title, card)
 
-    def _price(self, pool: Executor, asked: Sequence[Ask]) -> None:
-        """Record what each trained method costs; its trials' models are of one shape."""
-        first: dict[str, tuple[Entrant, Path, tuple[Ask, ...]]] = {}
-        for entrant in self.entrants:
-            if entrant.model is not None:
-                first.setdefault(entrant.title, (entrant, entrant.model, tuple(asked)))
-        outcomes = pool.map(Price(), [*first.values()], "counting operations")
-        for title, outcome in zip(first, outcomes, strict=True):
-            self.record.cost(title, outcome)
-
     def _generate(self, pool: Executor, asked: Sequence[Ask]) -> dict[tuple[str, str, str], str]:
-        """Generate what is missing; return the reasons of what could not be, by (title, trial, clip)."""
+        """Generate what is missing, and record what each trained method costs.
+
+        Returns the reasons of what could not be generated, by (title, trial, clip).
+        """
         items = [(entrant, ask) for entrant in self.entrants for ask in asked]
+        prices = self._prices(tuple(asked))
+        job = Generate(self.out, full_size=self.sweep.data.faces != "none")
         with self.record.phase("generate"):
-            outcomes = pool.map(
-                Generate(self.out, full_size=self.sweep.data.faces != "none"), items, "generating clips"
-            )
+            outcomes = pool.map(job, [*prices, *items], "generating clips")
+        for price in prices:
+            self.record.cost(price.entrant.title, outcomes.pop(0))
         failed = {}
         for (entrant, ask), outcome in zip(items, outcomes, strict=True):
             if outcome.reason is not None:
@@ -271,6 +270,14 @@ class Run:
                 self.record.failure(what, outcome.reason or "", outcome.crash)
         tables.write_notes(self.out, [note for item in items for note in self._notes(*item)])
         return failed
+
+    def _prices(self, asked: tuple[Ask, ...]) -> list[Price]:
+        """Return what is to be priced: one trial of each trained method, as their models are of one shape."""
+        first: dict[str, Price] = {}
+        for entrant in self.entrants:
+            if entrant.model is not None:
+                first.setdefault(entrant.title, Price(entrant, asked))
+        return [*first.values()]
 
     def _notes(self, entrant: Entrant, ask: Ask) -> list[dict[str, object]]:
         notes = generation_notes(entrant.folder(self.out, "work"), ask.sample.id)

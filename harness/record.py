@@ -23,7 +23,7 @@ from harness.cost import Cost
 from harness.describe import Endpoint
 from harness.fit import read_curve, read_seconds
 from harness.jobs import Outcome
-from harness.store import code_version, digest
+from harness.store import code_version, digest, sweep_up
 from harness.trials import TrialResult
 from harness.types import BadInput
 
@@ -244,6 +244,7 @@ def full_command(module: str) -> list[str]:
 def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
     """Give a run its folder, held against other runs; an earlier run there is set aside, never written over.
 
+    What killed writers left there and in the store beside it is removed, before and after.
     Raises BadInput when another run is writing there now, or when the folder holds something else.
     """
     if re.match(r"[a-z][a-z0-9+.-]*:/", str(chosen)):
@@ -268,7 +269,12 @@ def run_folder(chosen: Path, resume: bool) -> Iterator[Path]:
             os.rename(out, aside)
             print(f"the earlier run is kept in {aside}", file=sys.stderr)
         out.mkdir(exist_ok=True)
-        yield out
+        places = (out, out.parent / ".store")
+        sweep_up(*places)
+        try:
+            yield out
+        finally:
+            sweep_up(*places)  # a worker may have been lost on the way
 
 
 def _lock(chosen: Path, file: Path) -> IO[str]:

@@ -1,10 +1,10 @@
 """Make a run's leaderboard again from its tables, or set two runs side by side.
 
-    python -m harness.report RUN_DIR            the leaderboard: leaderboard.{html,md,csv,tex},
-    comparisons.csv python -m harness.report RUN_DIR --study    the votes of the run's study first:
-    study.html, RUN_DIR/study/, and people's columns in the leaderboard from then on python -m harness.report
-    BEFORE AFTER       AFTER/against-BEFORE.html: what differs in how the runs were made, which numbers
-    differ by more than chance
+    python -m harness.report RUN_DIR            leaderboard.{html,md,csv,tex}, comparisons.csv
+    python -m harness.report RUN_DIR --study    first the votes of the run's study: study.html, study/;
+                                                people's columns are in the leaderboard from then on
+    python -m harness.report BEFORE AFTER       AFTER/against-BEFORE.html: what differs in how the runs were
+                                                made, and which numbers differ by more than chance
 
 A sweep that was killed is shown as far as it was measured, marked as partial.
 Exit codes: 0 written; 2 no run that can be shown, or two runs that cannot be compared (it says why).
@@ -14,9 +14,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from harness.command import ended, folder
 from harness.results import is_stopped
 from harness.study.votes import default_url
-from harness.types import BadInput
 from reports import VIEWS, write_versus, write_views
 from reports.study import write_study
 
@@ -35,24 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
         "--database", metavar="URL", help="where the votes are (RUN_DIR/study/votes.sqlite), with --study"
     )
     given = parser.parse_args(arguments)
-    run_dir: Path = given.run_dir
     if given.database and not given.study:
         parser.error("--database says where a study's votes are: give --study as well")
     if given.after and given.study:
         parser.error("--study is of one run: leave out AFTER")
-    try:
-        for folder in filter(None, (run_dir, given.after)):
-            _finish_tables(folder)
-        if given.after:
-            path, said = write_versus(run_dir, given.after)
-            print(f"{said}\n{path}")
-            return 0
-        if given.study:
-            write_study(run_dir, given.database or default_url(run_dir))
-        write_views(run_dir)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    return ended(lambda: _report(given))
+
+
+def _report(given: argparse.Namespace) -> int:
+    run_dir = folder(given.run_dir, "RUN_DIR")
+    _finish_tables(run_dir)
+    if given.after:
+        _finish_tables(folder(given.after, "AFTER"))
+        path, said = write_versus(run_dir, given.after)
+        print(f"{said}\n{path}")
+        return 0
+    if given.study:
+        write_study(run_dir, given.database or default_url(run_dir))
+    write_views(run_dir)
     for name in [*VIEWS, *(["study.html"] if given.study else [])]:
         print(run_dir / name)
     return 0

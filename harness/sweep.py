@@ -19,7 +19,7 @@ from harness.faults import check_room
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
 from harness.record import Record, about_sweep, full_command, run_folder
-from harness.store import Store, sweep_up
+from harness.store import Store
 from harness.tracking import tracked
 from harness.types import BadInput
 
@@ -66,7 +66,6 @@ def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     from reports import write_views
 
     progress, store = Progress(), Store(out.parent / ".store")
-    sweep_up(out, store.root)
     check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
     with tracked(sweep.trackers, out, progress) as watched, cluster(options.workers, [out, store.root]):

@@ -1,7 +1,7 @@
 """Writes a run's tables from its work files: results.csv, per_clip.csv, clips.csv, curves.csv."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from harness import results, speed
-from harness.measure import Scores, read_measurements
+from harness.measure import Scores, read_values
 from harness.prepare import load
 from harness.protocol import Ask
 from harness.record import Record
@@ -48,24 +48,15 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
 def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]]) -> None:
     """Write results.csv, per_clip.csv and curves.csv."""
     table: list[Mapping[str, Any]] = []
-    per_clip: list[Mapping[str, Any]] = []
     for row, found in scored:
-        who = {"run": record.fields["name"], "method": row.method, "trial": row.trial}
-        measured = [read_measurements(pair.record) for pair in row.pairs]
-        for name, score in found.values.items():
-            table.append({**who, **_score_row(found.cards[name], score)})
-            per_clip += [{**who, **_clip_row(name, clip[name])} for clip in measured]
+        who = _who(record, row)
+        table += [{**who, **_score_row(found.cards[name], score)} for name, score in found.values.items()]
         if row.speeds is None:
             continue
         for name, card in speed.cards(record.fields["hardware"]).items():
-            costs = [clip[name] for clip in row.speeds]
-            table.append({**who, **_score_row(card, _speed_score(costs))})
-            per_clip += [
-                {**who, "clip": pair.clip, "metric": name, "value": cost}
-                for pair, cost in zip(row.pairs, costs, strict=True)
-            ]
+            table.append({**who, **_score_row(card, _speed_score([clip[name] for clip in row.speeds]))})
     results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
-    results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, per_clip)
+    results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, _per_clip(record, scored))
     results.write_rows(out / "curves.csv", results.CURVE_COLUMNS, record.curves)
 
 
@@ -73,6 +64,24 @@ def write_notes(out: Path, notes: Sequence[Mapping[str, Any]]) -> None:
     """Write notes.csv, rows of NOTE_COLUMNS, where there is one."""
     if notes:
         results.write_rows(out / "notes.csv", results.NOTE_COLUMNS, notes)
+
+
+def _per_clip(record: Record, scored: Sequence[tuple[Row, Scores]]) -> Iterator[Mapping[str, Any]]:
+    """Give the rows of per_clip.csv, one method's and trial's in memory at a time, without features."""
+    for row, found in scored:
+        who = _who(record, row)
+        measured = [read_values(pair.record) for pair in row.pairs]
+        for name in found.values:
+            yield from ({**who, **_clip_row(name, clip[name])} for clip in measured)
+        if row.speeds is None:
+            continue
+        for name in speed.NAMES:
+            costs = zip(row.pairs, row.speeds, strict=True)
+            yield from ({**who, "clip": p.clip, "metric": name, "value": cost[name]} for p, cost in costs)
+
+
+def _who(record: Record, row: Row) -> dict[str, Any]:
+    return {"run": record.fields["name"], "method": row.method, "trial": row.trial}
 
 
 def _score_row(card: Any, score: Score) -> dict[str, Any]:

@@ -9,6 +9,7 @@ goes on from its last checkpoint, on a budget for each kind of loss.
 import logging
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from harness.config import Range, Search
-from harness.execute import LOST, loss_of
+from harness.execute import LOST, check_home, loss_of
 from harness.faults import Loss, Unwritable, lost_to
 from harness.fit import FitSpec, fit, read_curve
 from harness.jobs import Outcome, attempt
@@ -32,6 +33,9 @@ from harness.store import scratch
 from harness.train import fit_on_workers
 from harness.trials import SEED, TrialPlan, TrialResult, ordered, spec_of, trial_count
 from harness.types import BadInput
+
+_LOOK_EVERY = 10.0
+"""Seconds between looks at whether this machine's own Ray is still there."""
 
 
 def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
@@ -223,6 +227,12 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     def __init__(self, progress: Progress, step: Step, plan: TrialPlan) -> None:
         self._progress, self._step, self._plan = progress, step, plan
         self._losses: dict[str, Counter[Loss]] = {}
+        self._looked = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            check_home()
+            self._looked = time.monotonic()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         spent = (_given_up(self._plan) / trial.trial_id).exists()

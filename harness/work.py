@@ -107,10 +107,31 @@ class Entrant:
         return root / kind / self.title / self.trial
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An item of Generate: what a trained entrant costs, on the first of `asks` that it can answer."""
+
+    entrant: Entrant
+    asks: tuple[Ask, ...]
+
+    def measured(self) -> Cost:
+        """Return the cost. Raises Unscorable where none can be answered."""
+        model = self.entrant.model
+        assert model is not None, f"{self.entrant.title} is not trained"
+        method = _load(self.entrant)
+        for ask in self.asks:
+            try:
+                return measured(method, model, request(ask, method.card)[0])
+            except (BadInput, Unscorable):
+                continue  # the same reason stands beside the clip that was not generated
+        raise Unscorable(f"{self.entrant.title} can answer none of the requests")
+
+
 @dataclass(slots=True)
 class Generate:
     """Generates clips; an item is (entrant, ask). Its record is `work/.../<clip>.generated.json`.
 
+    Another kind of item is a Price, whose value is a Cost: no worker idles while an entrant is priced.
     full_size: a clip that was edited from a source is also pasted back into the source's footage, as
     `full/.../<clip>.mp4`, to be watched; nothing is measured on it.
     """
@@ -118,20 +139,23 @@ class Generate:
     run: Path
     full_size: bool = False
 
-    def open(self) -> Callable[[tuple[Entrant, Ask]], None]:
+    def open(self) -> Callable[[tuple[Entrant, Ask] | Price], Cost | None]:
         """See Job."""
         loaded: dict[str, Method] = {}
 
-        def one(item: tuple[Entrant, Ask]) -> None:
+        def one(item: tuple[Entrant, Ask] | Price) -> Cost | None:
+            if isinstance(item, Price):
+                return item.measured()
             entrant, ask = item
             record = entrant.folder(self.run, "work") / f"{ask.sample.id}.generated.json"
             if record.exists():
-                return
+                return None
             name = f"{entrant.title} {entrant.trial}"
             if name not in loaded:
                 loaded.clear()
                 loaded[name] = _load(entrant)
             _write_record(record, self._one(loaded[name], entrant, ask))
+            return None
 
         return one
 
@@ -168,26 +192,6 @@ def _write_clip(private: Path, clip: Clip, entrant: Entrant, card: MethodCard) -
         media.encode(private, clip.frames, clip.audio)
     else:
         encode_generated(private, clip.frames, clip.audio, entrant.title)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Measures what trained entrants cost; an item is (entrant, its model, asks), the first it can answer."""
-
-    def open(self) -> Callable[[tuple[Entrant, Path, tuple[Ask, ...]]], Cost]:
-        """See Job."""
-
-        def one(item: tuple[Entrant, Path, tuple[Ask, ...]]) -> Cost:
-            entrant, model, asks = item
-            method = _load(entrant)
-            for ask in asks:
-                try:
-                    return measured(method, model, request(ask, method.card)[0])
-                except (BadInput, Unscorable):
-                    continue  # the same reason stands beside the clip that was not generated
-            raise Unscorable(f"{entrant.title} can answer none of the requests")
-
-        return one
 
 
 def generation_costs(folder: Path, clip: str) -> dict[str, float | None]:

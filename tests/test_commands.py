@@ -12,7 +12,19 @@ from harness import evaluate
 from harness.command import STOPPED, ended
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["sweep", "evaluate", "generate", "serve", "data", "weights", "calibrate", "doctor", "docs"]
+COMMANDS = [
+    "sweep",
+    "evaluate",
+    "generate",
+    "serve",
+    "data",
+    "weights",
+    "calibrate",
+    "doctor",
+    "docs",
+    "bench",
+    "report",
+]
 SWEEP = str(ROOT / "sweeps" / "loss_weights.yaml")
 
 
@@ -55,6 +67,9 @@ MISTAKES = [
     ("calibrate", ["--metrics", "psnrr"], 'did you mean "psnr"'),
     ("calibrate", ["--workers", "0"], "--workers"),
     ("doctor", ["--port", "0"], "--port 0"),
+    ("report", ["text.txt"], "RUN_DIR text.txt is not a folder"),
+    ("report", ["empty"], "run.json"),
+    ("report", ["empty", "nowhere"], "AFTER nowhere is not a folder"),
     ("study.power", ["--preference", "0.4"], "--preference 0.4"),
 ]
 

@@ -62,10 +62,23 @@ def _single_thread(run: Callable[[Material], Sequence[Round]]) -> Callable[[Mate
     return one
 
 
+def _of_trunk(trunk: Trunk, name: str) -> Case:
+    run, frames = _single_thread(_lpips(trunk)), LPIPS_FRAMES[trunk]
+    return Case(name, f"lpips, {trunk}", 1, run, absolute=1e-6, amount=frames, unit="frames/s")
+
+
 CASES = (
-    Case("lpips", "lpips, alex", 1, _single_thread(_lpips("alex")), absolute=1e-6),
-    Case("lpips_vgg", "lpips, vgg", 1, _single_thread(_lpips("vgg")), absolute=1e-6),
-    Case("lpips_squeeze", "lpips, squeeze", 1, _single_thread(_lpips("squeeze")), absolute=1e-6),
-    Case("inception", "pytorch-fid's features", 1, _single_thread(_inception), absolute=1e-3),
-    Case("syncnet", "syncnet-python, JPEGs to LSE", 2, _single_thread(_syncnet), absolute=1e-4),
+    _of_trunk("alex", "lpips"),
+    _of_trunk("vgg", "lpips_vgg"),
+    _of_trunk("squeeze", "lpips_squeeze"),
+    Case(
+        "inception",
+        "pytorch-fid's features",
+        1,
+        _single_thread(_inception),
+        1e-3,
+        amount=INCEPTION_FRAMES,
+        unit="frames/s",
+    ),
+    Case("syncnet", "syncnet-python, JPEGs to LSE", 2, _single_thread(_syncnet), 1e-4, unit="clips/s"),
 )

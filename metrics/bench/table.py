@@ -1,48 +1,46 @@
-"""The performance table: `python -m harness.bench metrics [NAME ...] [--clips DIR]`.
+"""Each metric beside its public peer, on the same clips, to the same numbers.
 
-One line a case: how many times faster ours is than the peer on the same clips, the spread over rounds, the
-bar that the project promises, and how near the numbers are. One thread each side, the last three cases apart.
+    python -m harness.bench metrics
+    python -m harness.bench metrics psnr ssim --clips DIR
+
+One line a case: how many times faster ours is than the peer, the spread over rounds, the bar that the project
+promises, and how near the numbers are. One thread each side, the last three cases apart; numbers that differ
+end the table. Exit codes: 0 done; 1 a case is short of its bar, or its peer is not installed; 2 bad input.
 """
 
 import argparse
-import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 
+from harness.bench.rows import Row, missing
 from harness.catalog import nearest
 from harness.types import BadInput
 from metrics.bench import commands, formulas, networks
 from metrics.bench.material import Material
-from metrics.bench.timing import Case, line
+from metrics.bench.timing import Case, line, row
 
 CASES: dict[str, Case] = {case.name: case for case in (*formulas.CASES, *networks.CASES, *commands.CASES)}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the table; 1 if a case is short of its bar, 2 for a user's mistake or a missing peer."""
-    parser = argparse.ArgumentParser(prog="python -m harness.bench metrics", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this table's own arguments."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)} (all)")
     parser.add_argument("--clips", type=Path, metavar="DIR", help="clips to measure on (drawn anew)")
-    options = parser.parse_args(arguments)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Print and give a row a case. Raises BadInput for a user's mistake, and where numbers differ."""
+    chosen = [_case(name) for name in options.names or CASES]
     cv2.setNumThreads(1)
-    short = False
-    try:
-        chosen = [_case(name) for name in options.names or CASES]
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of the peers, on torchvision's changed arguments
-            material = Material(Path(scratch), options.clips)
-            for case in chosen:
-                found = _line(case, material)
-                short = short or " SHORT " in found
-                print(found, flush=True)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 1 if short else 0
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the peers, on torchvision's changed arguments
+        material = Material(Path(scratch), options.clips)
+        for case in chosen:
+            yield _measured(case, material)
 
 
 def _case(name: str) -> Case:
@@ -51,11 +49,12 @@ def _case(name: str) -> Case:
     return CASES[name]
 
 
-def _line(case: Case, material: Material) -> str:
+def _measured(case: Case, material: Material) -> Row:
     try:
-        return line(case, case.run(material))
+        rounds = case.run(material)
     except ModuleNotFoundError as error:
-        raise BadInput(
-            f"{case.name}: its peer needs the Python package {error.name}; install the extra: "
-            'python -m pip install -e ".[bench]"'
-        ) from error
+        found = missing(case.what, error.name)
+        print(f"{case.name:14} {found.note}", flush=True)
+        return found
+    print(line(case, rounds), flush=True)
+    return row(case, rounds)

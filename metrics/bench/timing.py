@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.bench.rows import Bar, Row, What, compared
 from harness.types import BadInput
 from metrics.bench.material import Material
 
@@ -33,16 +34,24 @@ class Round:
 class Case:
     """One line of the table.
 
-    peer: what ours is divided into. bar: the least ratio that the project promises. absolute, relative: how
-    near the numbers must be. package: what to install where the peer is missing.
+    peer: what ours is divided into. bar: the least ratio that the project promises, None where it promises
+    none. absolute, relative: how near the numbers must be. amount: what a round works on, in `unit` without
+    its "/s".
     """
 
     name: str
     peer: str
-    bar: float
+    bar: float | None
     run: Callable[[Material], Sequence[Round]]
     absolute: float = 0.0
     relative: float = 0.0
+    amount: int = 1
+    unit: str = "runs/s"
+
+    @property
+    def what(self) -> What:
+        """What its row measures."""
+        return What("metrics", self.name, self.unit, self.peer)
 
 
 def alternate(ours: Side, peer: Side, rounds: int) -> list[Round]:
@@ -58,16 +67,22 @@ def _timed_both(ours: Side, peer: Side) -> tuple[float, float, Numbers, Numbers]
     return middle - begin, time.process_time() - middle, our_numbers, peer_numbers
 
 
+def row(case: Case, rounds: Sequence[Round]) -> Row:
+    """Return the case's row. Raises BadInput where the two sides' numbers differ."""
+    worst = max(_difference(case, turn) for turn in rounds)
+    ours, theirs = [case.amount / r.ours for r in rounds], [case.amount / r.peer for r in rounds]
+    bar = None if case.bar is None else Bar(case.bar)
+    return compared(case.what, ours, theirs, bar, f"numbers within {worst:.1e}")
+
+
 def line(case: Case, rounds: Sequence[Round]) -> str:
     """Return the case's line. Raises BadInput where the two sides' numbers differ."""
-    worst = max(_difference(case, turn) for turn in rounds)
-    ratio = statistics.median(r.peer for r in rounds) / statistics.median(r.ours for r in rounds)
-    single = [r.peer / r.ours for r in rounds]
-    met = "met" if ratio >= case.bar else "SHORT"
+    found = row(case, rounds)
+    bar = "" if found.met is None else f"bar {case.bar:g} {'met' if found.met else 'SHORT':5}  "
     seconds = statistics.median(r.ours for r in rounds)
     return (
-        f"{case.name:14} {ratio:8.2f} x {case.peer:28} ({min(single):.2f} to {max(single):.2f})  "
-        f"bar {case.bar:g} {met:5}  ours {seconds:.3g} s, numbers within {worst:.1e}"
+        f"{case.name:14} {found.ratio:8.2f} x {case.peer:28} ({found.low:.2f} to {found.high:.2f})  "
+        f"{bar}ours {seconds:.3g} s, {found.note}"
     )
 
 

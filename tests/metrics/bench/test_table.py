@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness import bench, media
+from harness.bench.files import read
 from harness.types import BadInput
-from metrics.bench import table
+from metrics.bench import formulas, table
 from metrics.bench.material import Material
 from metrics.bench.timing import Case, Round, alternate, line
 from tests.metrics.frames import moving_frames
@@ -54,7 +55,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_measured_on_ones_own_clips(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["metrics", "ssim_wang", "--clips", str(clips)]) in (0, 1)
+    out = str(clips.parent / "kept")
+    assert bench.main(["metrics", "ssim_wang", "--clips", str(clips), "--out", out]) in (0, 1)
     found = capsys.readouterr().out
     assert found.startswith("ssim_wang") and "x scikit-image" in found and "numbers within" in found
 
@@ -70,13 +72,25 @@ def test_generated_clips_pair_with_their_references(clips: Path, tmp_path: Path)
 def test_mistakes_are_told_in_a_line(
     clips: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bench.main(["metrics", "sim"]) == 2
+    out = ["--out", str(clips.parent / "lacking")]
+    assert bench.main(["metrics", "sim", *out]) == 2
     assert 'no benchmark "sim": did you mean "ssim"?' in capsys.readouterr().err
-    assert bench.main([]) == 2 and "usage" in capsys.readouterr().err
 
     def missing(_: Material) -> list[Round]:
         raise ModuleNotFoundError("No module named 'peer'", name="peer")
 
     monkeypatch.setitem(table.CASES, "ssim", Case("ssim", "peer", 1, missing))
-    assert bench.main(["metrics", "ssim", "--clips", str(clips)]) == 2
-    assert "needs the Python package peer; install the extra" in capsys.readouterr().err
+    assert bench.main(["metrics", "ssim", "--clips", str(clips), *out]) == 1
+    assert "needs the Python package peer; install the extra" in capsys.readouterr().out
+    (row,) = read(clips.parent / "lacking" / "bench.json").rows
+    assert row.ours is None and "needs the Python package peer" in row.note
+
+
+@pytest.mark.parametrize("name", ["psnr_torch", "ssim_torch"])
+def test_torchmetrics_comes_to_the_same_numbers(name: str, clips: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torchmetrics")
+    case = table.CASES[name]
+    generated, reference = Material(tmp_path, clips).frames(4)
+    ours = {"psnr_torch": formulas.frame_psnr, "ssim_torch": formulas.frame_ssim_wang}[name]
+    peer = {"psnr_torch": formulas.psnr_torchmetrics, "ssim_torch": formulas.ssim_torchmetrics}[name]
+    assert np.abs(ours(generated, reference) - peer(generated, reference)).max() < case.absolute

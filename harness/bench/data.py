@@ -1,16 +1,18 @@
-"""The loader's speed: `python -m harness.bench data [--prepared DIR]`.
+"""The training loader on prepared shards, beside OpenCV's reading of H.264 at random access.
+
+    python -m harness.bench data
+    python -m harness.bench data --prepared prepared/crema_d
 
 One line a size: frames/s that two loader workers deliver from prepared shards (5-frame windows with masks,
 landmarks, sound and negatives), the bar that the project promises, frames/s of CPU time of one worker, and
 those of the peer: OpenCV, which reads the same windows at random access from the same clips in H.264,
-pictures alone. Exit code 1 where a size is short of its bar.
+pictures alone. Exit codes: 0 done; 1 a size is short of its bar; 2 bad input.
 """
 
 import argparse
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,34 +21,33 @@ import cv2
 from torch.utils.data import DataLoader, IterableDataset
 
 from harness import datasets, media, prepare
+from harness.bench.rows import Bar, Row, What, alone, compared
 from harness.datasets.prepared import about
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.jobs import InProcess
 from harness.loader import Batch, Plan, ShardWindows
 from harness.prepared.command import Asked, Preparation
-from harness.types import BadInput
 from harness.weights import Weights
 
 BARS = {64: 3000, 256: 400}
 WORKERS = 2
 _AHEAD = 8
-_SECONDS = 5.0
+_SECONDS = 1.7
+_ROUNDS = 3
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the table; 1 if a size is short of its bar, 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m harness.bench data", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this table's own arguments."""
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="shards to measure on (drawn anew)")
-    options = parser.parse_args(arguments)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Print a line and give two rows a size. Raises BadInput for shards that are none."""
     cv2.setNumThreads(1)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-            roots = [options.prepared] if options.prepared else _drawn(Path(scratch))
-            short = [_line(root, Path(scratch)) for root in roots]
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 1 if any(short) else 0
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        roots = [options.prepared] if options.prepared else _drawn(Path(scratch))
+        for root in roots:
+            yield from _measured(root, Path(scratch))
 
 
 def _drawn(scratch: Path) -> Iterator[Path]:
@@ -59,21 +60,24 @@ def _drawn(scratch: Path) -> Iterator[Path]:
         yield out
 
 
-def _line(root: Path, scratch: Path) -> bool:
-    """Print the line of some shards; return whether they are short of their bar."""
+def _measured(root: Path, scratch: Path) -> tuple[Row, Row]:
+    """Print the line of some shards; return its rows."""
     windows = ShardWindows(str(root), Plan(batch=32), seed=1)
     size = about(root)["size"]
-    bar = BARS.get(size)
+    bar = Bar(BARS[size]) if size in BARS else None
     pair = _delivered(DataLoader(_Epochs(windows), batch_size=None, num_workers=WORKERS), time.perf_counter)
-    alone = _delivered(_Epochs(windows), time.process_time)
-    peer = _peer(windows, _coded(root, scratch / f"coded-{root.name}"))
-    met = "" if bar is None else f"bar {bar} {'met' if pair >= bar else 'SHORT'}  "
+    one = _delivered(_Epochs(windows), time.process_time)
+    coded = _coded(root, scratch / f"coded-{root.name}")
+    peer = [_peer(windows, coded) for _ in range(_ROUNDS)]
+    both = alone(What("data", f"{size} px, {WORKERS} workers", "frames/s"), pair, bar, "wall time")
+    single = compared(What("data", f"{size} px, one worker", "frames/s", "OpenCV, random access"), one, peer)
+    met = "" if bar is None else f"bar {bar.value:g} {'met' if both.met else 'SHORT'}  "
     print(
-        f"{size:4} px {pair:8.0f} frames/s from {WORKERS} workers  {met}"
-        f"one worker {alone:.0f} a CPU second, {alone / peer:.1f} x OpenCV's {peer:.0f}",
+        f"{size:4} px {both.ours:8.0f} frames/s from {WORKERS} workers  {met}"
+        f"one worker {single.ours:.0f} a CPU second, {single.ratio:.1f} x OpenCV's {single.theirs:.0f}",
         flush=True,
     )
-    return bar is not None and pair < bar
+    return both, single
 
 
 class _Epochs(IterableDataset[Batch]):
@@ -87,11 +91,15 @@ class _Epochs(IterableDataset[Batch]):
             yield from self._windows.at(epoch)
 
 
-def _delivered(batches: Iterable[Batch], clock: Callable[[], float]) -> float:
-    """Return frames/s, after as many batches as fill what workers make ahead."""
+def _delivered(batches: Iterable[Batch], clock: Callable[[], float]) -> list[float]:
+    """Return frames/s of some rounds, after as many batches as fill what workers make ahead."""
     coming = iter(batches)
     for _ in range(_AHEAD):
         next(coming)
+    return [_round(coming, clock) for _ in range(_ROUNDS)]
+
+
+def _round(coming: Iterator[Batch], clock: Callable[[], float]) -> float:
     begun, frames = clock(), 0
     while clock() - begun < _SECONDS:
         frames += next(coming).frames.shape[:2].numel()
