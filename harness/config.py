@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from harness import catalog
+from harness import catalog, mirror
 from harness.contracts import LSEProtocol
 from harness.datasets import READERS
 from harness.describe import Scenes
 from harness.faces.policies import PolicyName
 from harness.protocol import Reference
+from harness.trackers import Name as Tracker
 from harness.types import BadInput
 
 M = TypeVar("M", bound=BaseModel)
@@ -22,6 +31,10 @@ DEFAULT_TRIALS = 8
 """How many trials a search makes where nothing is said."""
 JUDGE_SEEDS = range(900_000, 1_000_000)
 """Corpus seeds that only networks carried by this project may be trained on: judges, face detector, SER."""
+
+
+FolderOrUrl = Annotated[Path | str, BeforeValidator(lambda v: v if mirror.is_url(v) else Path(v))]
+"""A folder as a Path, or a place elsewhere as the URL it is written as."""
 
 
 class Strict(BaseModel):
@@ -73,7 +86,7 @@ class Data(Strict):
     """
 
     reader: str = "synthetic"
-    root: Path | None = None
+    root: FolderOrUrl | None = None
     synthetic: Synthetic = Synthetic()
     size: int = Field(64, ge=32, le=512, multiple_of=2)
     faces: PolicyName = "none"
@@ -90,13 +103,22 @@ class Data(Strict):
             return values
         from harness.datasets.prepared import about  # the table's library is slow to import
 
-        root = Path(values["root"])
-        known = about(root)
+        root = values["root"]
+        known = mirror.about(root) if mirror.is_url(root) else about(Path(root))
         made = {"size": known["size"], "faces": known["faces"]["name"]}
         for key, value in made.items():
             if values.get(key, value) != value:
                 raise ValueError(f"{key}: {values[key]}, but {root} is prepared with {key}: {value}")
         return {**values, **made}
+
+    @model_validator(mode="after")
+    def _shards_alone_elsewhere(self) -> "Data":
+        if isinstance(self.root, str) and self.reader != "prepared":
+            raise ValueError(
+                f"root: {self.root} is a URL, from which prepared shards alone are read: python -m "
+                "harness.data prepare READER FOLDER --out URL, and then reader: prepared"
+            )
+        return self
 
 
 class Range(Strict):
@@ -200,7 +222,7 @@ class Retries(Strict):
 
 
 class Sweep(Strict):
-    """A whole experiment."""
+    """A whole experiment. trackers: who is told of it beside its own files (`harness.trackers`)."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     seed: int = 1
@@ -213,9 +235,17 @@ class Sweep(Strict):
     metric_backbones: dict[str, Literal["embedded", "reference"]] = {}
     lse_protocol: LSEProtocol | None = None
     fid_min_frames: int = Field(2048, ge=2)
-    weights: Path | None = None
+    weights: FolderOrUrl | None = None
     resources: Resources = Resources()
     retries: Retries = Retries()
+    trackers: list[Tracker] = ["tensorboard"]
+
+    @field_validator("trackers")
+    @classmethod
+    def _each_once(cls, trackers: list[Tracker]) -> list[Tracker]:
+        if len(set(trackers)) != len(trackers):
+            raise ValueError("a tracker is named twice")
+        return trackers
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Sweep:
@@ -336,7 +366,9 @@ def _check_data(sweep: Sweep, where: str) -> None:
             raise BadInput(
                 f'{where}: key {key}.reader: no reader "{name}": {catalog.nearest(name, [*READERS])}'
             )
-    if sweep.weights is not None and not sweep.weights.is_dir():
+    if isinstance(sweep.weights, str):
+        mirror.reach(sweep.weights)
+    elif sweep.weights is not None and not sweep.weights.is_dir():
         raise BadInput(f"{where}: key weights: {sweep.weights} is not a folder")
 
 

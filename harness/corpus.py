@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import datasets, protocol
+from harness import datasets, mirror, protocol
 from harness.config import Data, Sweep
 from harness.contracts import TrainingData
 from harness.datasets import splits, synthetic
@@ -60,13 +60,14 @@ class Corpus:
 def weights_of(sweep: Sweep) -> Weights:
     """Return where pretrained files are: in the folder given, or in one named `weights` beside the data."""
     root = sweep.data.root
-    beside = root.parent / "weights" if root is not None else None
+    beside = root.parent / "weights" if isinstance(root, Path) else None
     return Weights(sweep.weights or (beside if beside is not None and beside.is_dir() else None))
 
 
 def gather(pool: Executor, data: Data, seed: int, store: Store, weights: Weights) -> Corpus:
     """Return the corpus that `data` describes. Raises BadInput when nothing in it can be used."""
-    root = data.root or draw(pool, data, store)
+    root = mirror.prepared(data.root, store) if isinstance(data.root, str) else data.root
+    root = root or draw(pool, data, store)
     found = datasets.read(data.reader, root)
     samples, split_hash = splits.assign(found.samples, data.split, seed)
     files, reasons = _prepared(pool, data, samples, store, weights)

@@ -22,6 +22,7 @@ from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
+from harness.tracking import Watched
 from harness.trials import TrialPlan, TrialResult, judged, method_params
 from harness.weights import Weights
 from harness.work import Entrant, Generate, Price, Train, generation_costs, generation_notes
@@ -58,6 +59,7 @@ class Run:
     engine: Engine
     record: Record
     store: Store
+    watched: Watched = field(default_factory=Watched)
     entrants: list[Entrant] = field(default_factory=list)
 
     def go(self) -> None:
@@ -155,6 +157,8 @@ class Run:
         for entry in self.sweep.methods:
             if catalog.method(entry.name).card.trains:
                 self._plan(entry, self._spec(entry, trained_on).with_stages(), nodes)
+        for node in nodes.values():
+            self.watched.training(node.entries[0].title, node.stage, node.spec)
         found = {path: Outcome(path) for path in nodes if finished(path, self.store)}
         todo = {path: node for path, node in nodes.items() if path not in found}
         places = {path: index for index, path in enumerate(todo)}
@@ -224,6 +228,7 @@ class Run:
             gpus=self.sweep.resources.gpus,
             retries=self.sweep.retries,
         )
+        self.watched.search(entry.title, plan)
         with self.record.phase("trials"):
             found = judged(self.engine.trials(plan), entry.search.objectives)
         self._tried(entry, found)

@@ -61,7 +61,7 @@ def about_sweep(sweep: Sweep) -> About:
     return About(
         kind="sweep",
         name=sweep.name,
-        config=sweep.model_dump(mode="json"),
+        config=sweep.model_dump(mode="json", exclude={"trackers"}),  # no number depends on them
         modules=own_modules(named),
         seeds={"run": sweep.seed, "corpus": sweep.data.synthetic.seed},
         reference={"policy": sweep.data.reference, "frame": _SHOWN[sweep.data.reference]},
@@ -186,6 +186,7 @@ class Record:
             {
                 "method": title,
                 "trial": trial,
+                "id": result.id,
                 "params": dict(result.params),
                 "status": result.status,
                 "reason": result.reason,

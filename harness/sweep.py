@@ -13,13 +13,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness import config, external
+from harness import config, external, trackers
 from harness.command import count, ended
 from harness.faults import check_room
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
 from harness.record import Record, about_sweep, full_command, run_folder
 from harness.store import Store
+from harness.tracking import tracked
 from harness.types import BadInput
 
 
@@ -49,6 +50,7 @@ def _sweep(options: argparse.Namespace) -> int:
     # Ray is slow to import, and a typing error should be told at once.
     sweep = config.load(options.sweep, options.set)
     external.check(sweep)
+    trackers.check(sweep.trackers)
     if options.out is None and "runtime_resources" in Path.cwd().parts:
         raise BadInput(
             "this job runs in Ray's own copy of the project, which Ray deletes: "
@@ -66,13 +68,13 @@ def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     progress, store = Progress(), Store(out.parent / ".store")
     check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
-    with cluster(options.workers, [out, store.root]):
+    with tracked(sweep.trackers, out, progress) as watched, cluster(options.workers, [out, store.root]):
         check_resources(sweep.resources)
         engine = Engine(
             pool=lambda: actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries),
             trials=lambda plan: run_trials(plan, progress),
         )
-        Run(sweep, out, engine, record, store).go()
+        Run(sweep, out, engine, record, store, watched).go()
     write_views(out)
     progress.say(f"leaderboard: {out / 'leaderboard.html'}")
     for warning in record.fields["warnings"]:

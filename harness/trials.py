@@ -41,7 +41,8 @@ class TrialResult:
     """What became of a trial; `model` is None unless it is done; `crash` as in Outcome.
 
     objectives: the last value of each loss that was searched by. front: whether no other trial is at least as
-    good in all of them and better in one; None without a search by them. copied: as in Copied.
+    good in all of them and better in one; None without a search by them. copied: as in Copied. id: what the
+    scheduler calls it.
     """
 
     params: Mapping[str, Any]
@@ -52,6 +53,7 @@ class TrialResult:
     objectives: Mapping[str, float] = field(default_factory=dict)
     front: bool | None = None
     copied: tuple[Copied, ...] = ()
+    id: str | None = None
 
     @staticmethod
     def of(outcome: Outcome[Path]) -> "TrialResult":

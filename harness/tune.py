@@ -12,6 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
         tuner = tune.Tuner(
             trainable, param_space=_space(plan.search), tune_config=_tune_config(plan), run_config=run
         )
-    results = [_result(plan, result) for result in tuner.fit()]
+    results = [replace(_result(plan, found), id=Path(found.path).name) for found in tuner.fit()]
     step.done = len(results)
     step.finish()
     return ordered(results)

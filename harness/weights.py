@@ -1,7 +1,9 @@
 """The only way from the name of a pretrained file (`harness.weights_table`) to the verified file.
 
 Searched in order: the folder given, $HARNESS_WEIGHTS, the cache ($XDG_CACHE_HOME or ~/.cache, then
-talking-face-harness/weights). Files that a Python package or this project carries are found in that package.
+talking-face-harness/weights). A sweep's `weights` and $HARNESS_WEIGHTS may be URLs that fsspec opens (s3://,
+gs://), whose files are copied into the cache as they are asked for. Files that a Python package or this
+project carries are found in that package.
 Each file's SHA-256 is compared with the table before use. Nothing is downloaded unless asked for:
 
     python -m harness.weights list                       # all files: licence, citation, what uses them
@@ -24,6 +26,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.command import ended
+from harness.mirror import copied, is_url
+from harness.store import digest
 from harness.types import BadInput
 from harness.weights_table import TABLE, WeightsFile, known
 
@@ -36,12 +40,13 @@ CHUNK = 1 << 20
 class Weights:
     """Finds and verifies pretrained files; plain data, so a worker can be handed one.
 
-    folder: searched first; BadInput if it does not exist. allow_unverified: use a file whose SHA-256 is not
-    the table's, and remember its name in `unverified`, so that every score made with it is marked.
+    folder: searched first; BadInput if it does not exist; a str is a URL. allow_unverified: use a file whose
+    SHA-256 is not the table's, and remember its name in `unverified`, so that every score made with it is
+    marked.
     """
 
-    def __init__(self, folder: Path | None = None, allow_unverified: bool = False) -> None:
-        if folder is not None and not folder.is_dir():
+    def __init__(self, folder: Path | str | None = None, allow_unverified: bool = False) -> None:
+        if isinstance(folder, Path) and not folder.is_dir():
             raise BadInput(f"weights folder {folder} does not exist")
         self.folder = folder
         self.allow_unverified = allow_unverified
@@ -55,7 +60,7 @@ class Weights:
     def __hash__(self) -> int:
         return hash(self._identity())
 
-    def _identity(self) -> tuple[Path | None, bool]:
+    def _identity(self) -> tuple[Path | str | None, bool]:
         return self.folder, self.allow_unverified
 
     def path(self, name: str) -> Path:
@@ -68,12 +73,12 @@ class Weights:
         if found is None:
             raise BadInput(_missing(entry, self.folder))
         if name not in self._digests:
-            digest = file_sha256(found)
-            if not entry.matches(digest):
+            sha256 = file_sha256(found)
+            if not entry.matches(sha256):
                 if not self.allow_unverified:
-                    raise BadInput(_mismatch(entry, found, digest) + " (--allow-unverified uses it, marked)")
+                    raise BadInput(_mismatch(entry, found, sha256) + " (--allow-unverified uses it, marked)")
                 self.unverified.add(name)
-            self._digests[name] = digest
+            self._digests[name] = sha256
         return found
 
     def sha256(self, name: str) -> str:
@@ -112,22 +117,32 @@ def cache_folder() -> Path:
     return Path(base) / "talking-face-harness" / "weights"
 
 
-def search_folders(folder: Path | None = None) -> list[Path]:
-    """Return the folders that are searched, in order."""
-    environment = os.environ.get("HARNESS_WEIGHTS")
-    chosen = [folder, Path(environment) if environment else None, cache_folder()]
+def search_folders(folder: Path | str | None = None) -> list[Path | str]:
+    """Return the folders and URLs that are searched, in order."""
+    environment: Path | str | None = os.environ.get("HARNESS_WEIGHTS") or None
+    if environment is not None and not is_url(environment):
+        environment = Path(environment)
+    chosen = [folder, environment, cache_folder()]
     return [place for place in chosen if place is not None]
 
 
-def locate(entry: WeightsFile, folder: Path | None = None) -> Path | None:
-    """Return the first file found under its published name or an alias, not verified; None without one."""
+def locate(entry: WeightsFile, folder: Path | str | None = None) -> Path | None:
+    """Return the first file found under its published name or an alias, not verified; None without one.
+
+    One at an URL is first copied into the cache.
+    """
+    places = search_folders(folder)
     if entry.package is not None:
         spec = find_spec(entry.package)
         places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
-    else:
-        places = search_folders(folder)
-    candidates = (place / name for place in places for name in (entry.file, *entry.aliases))
-    return next((path for path in candidates if path.is_file()), None)
+    candidates = (_at(place, name) for place in places for name in (entry.file, *entry.aliases))
+    return next((path for path in candidates if path is not None), None)
+
+
+def _at(place: Path | str, name: str) -> Path | None:
+    if isinstance(place, str):
+        return copied(place, name, cache_folder() / "mirrors" / digest(place))
+    return place / name if (place / name).is_file() else None
 
 
 def file_sha256(path: Path) -> str:
@@ -151,9 +166,9 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _download(entry.url, part)
-        digest = file_sha256(part)
-        if not entry.matches(digest):
-            raise BadInput(_mismatch(entry, part, digest))
+        sha256 = file_sha256(part)
+        if not entry.matches(sha256):
+            raise BadInput(_mismatch(entry, part, sha256))
         part.replace(target)
     except OSError as error:
         raise BadInput(
@@ -183,7 +198,7 @@ def _copy(source: IO[bytes], sink: IO[bytes], total: int, label: str) -> None:
         raise OSError(f"connection closed after {done} of {total} bytes")
 
 
-def _missing(entry: WeightsFile, folder: Path | None) -> str:
+def _missing(entry: WeightsFile, folder: Path | str | None) -> str:
     if entry.package is not None:
         return (
             f"{entry.name}: {entry.file} is not in the Python package {entry.package}; install that package"
@@ -225,10 +240,10 @@ def verify(names: list[str], folder: Path | None) -> bool:
             good = good and not names
             print(f"missing  {entry.name}: {entry.file}")
             continue
-        digest = file_sha256(found)
-        good = good and entry.matches(digest)
+        sha256 = file_sha256(found)
+        good = good and entry.matches(sha256)
         state = (
-            f"ok       {entry.name}: {found}" if entry.matches(digest) else _mismatch(entry, found, digest)
+            f"ok       {entry.name}: {found}" if entry.matches(sha256) else _mismatch(entry, found, sha256)
         )
         print(state)
     return good

@@ -102,6 +102,12 @@ def test_the_same_sweep_on_ray_gives_the_same_table_and_tells_failure_by_its_cod
     assert "toy t00" in capsys.readouterr().err
     assert numbers(tmp_path / "ray" / "out") == numbers(tmp_path / "plain" / "out")
     assert (tmp_path / "ray" / "out" / "leaderboard.html").exists()
+    # TensorBoard is the default tracker, and knows a trial by one name from its beginning to its scores.
+    told = results.read_json(tmp_path / "ray" / "out" / "tensorboard" / "told.json")
+    ids = [t["id"] for t in results.read_json(tmp_path / "ray" / "out" / "run.json")["trials"]]
+    assert {f"toy/{i}" for i in ids} <= told.keys() and "toy/t01" not in told
+    assert all(unit["ended"] for unit in told.values())
+    assert [told[f"toy/{i}"]["step"] for i in ids] == [-1, 3, 3]
 
 
 def test_killed_in_the_middle_and_resumed_it_gives_the_same_table(corpus: Path, tmp_path: Path) -> None:

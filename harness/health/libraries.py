@@ -15,6 +15,9 @@ _SHOWN = ("torch", "ray", "av", "mediapipe", "numpy")
 _EXTRAS = {
     "onnx": "emotion_accuracy_hse and identity on reference backbones",
     "postgresql": "votes in PostgreSQL",
+    "tensorboard": "looking at what runs write for TensorBoard",
+    "mlflow": "trackers: [mlflow]",
+    "wandb": "trackers: [wandb]",
 }
 _WANTED = {"h264": "r", "libx264": "w", "aac": "w", "pcm_s16le": "r", "flv1": "r", "vp9": "r"}
 """Codec names, and whether they are read or written."""
