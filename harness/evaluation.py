@@ -7,7 +7,7 @@ number says little without the real clips' own.
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import Field
@@ -23,6 +23,7 @@ from harness.record import About, Record, own_modules
 from harness.results import NO_TRIAL
 from harness.scoring import Row
 from harness.store import Store, digest, file_digest
+from harness.traces import first_of_each_emotion
 from harness.types import BadInput
 from harness.weights import Weights
 
@@ -96,7 +97,7 @@ def evaluate(
 ) -> list[str]:
     """Score all matches into the folder `out`; return what is below `min_coverage`, in words.
 
-    results.csv, per_clip.csv, clips.csv, curves.csv and run.json are then written.
+    results.csv, per_clip.csv, clips.csv, curves.csv, traces.csv and run.json are then written.
     """
     _note(record, asked, matches)
     weights = Weights(asked.weights, asked.allow_unverified)
@@ -138,7 +139,9 @@ def _note(record: Record, asked: Evaluation, matches: Sequence[Match]) -> None:
 
 
 def _row(out: Path, title: str, matches: Sequence[Match]) -> Row:
-    pairs = tuple(_pair(out, title, m) for m in matches)
+    traced = first_of_each_emotion((m.clip, m.sample.emotion) for m in matches if m.sample is not None)
+    whole = tuple(_pair(out, title, m) for m in matches)
+    pairs = tuple(replace(pair, traced=pair.clip in traced) for pair in whole)
     return Row(title, NO_TRIAL, tuple(p for p in pairs if p.reference) if title == REFERENCE else pairs)
 
 

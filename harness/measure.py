@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from harness import catalog, media, prepare
+from harness import catalog, media, prepare, traces
 from harness.contracts import Metric, MetricCard, Setup
 from harness.faces import FILES, POLICIES, Policy, open_detector, resized_to
 from harness.jobs import attempt
@@ -49,7 +49,8 @@ class Comparison:
     """One pair as paths: what travels to a worker. `reference` is a prepared clip or any media file.
 
     record: where its measurements go. failed: why there is nothing to compare. alone: the reference itself is
-    measured, by the metrics that look at one clip only.
+    measured, by the metrics that look at one clip only. traced: the record keeps what metrics saw over time
+    (harness.traces).
     """
 
     clip: str
@@ -61,16 +62,19 @@ class Comparison:
     level: str | None = None
     failed: str | None = None
     alone: bool = False
+    traced: bool = False
 
     def inputs(self) -> list[str | None]:
         """Return what the record depends on beside the code and the run's config: contents and labels.
 
-        The contents are those of both clips and of the tables that may lie beside them (OpenFace's CSV).
+        The contents are those of both clips and of the tables that may lie beside them (OpenFace's CSV). A
+        record without traces is no record of a pair that shall have them.
         """
         clips = [p for p in (self.generated, self.reference) if p is not None]
         files = [*clips, *(p.with_suffix(".csv") for p in clips)]
         contents = [tars.content(p) for p in files]
-        return [*contents, self.speaker, self.emotion, self.level, self.failed]
+        labels = [self.speaker, self.emotion, self.level, self.failed]
+        return [*contents, *labels, "traced"] if self.traced else [*contents, *labels]
 
     def unscored(self, reason: str) -> Measurement:
         """Return a metric's measurement of this pair when it has none."""
@@ -112,7 +116,7 @@ class Measure:
             return ()
         asked = [m for m in metrics if not (item.alone and m.card.paired)]
         if not asked:
-            self._write(item.record, inputs, [None, None], {}, False)
+            self._write(item, inputs, [None, None], {}, False)
             return ()
         frames: list[int | None] = [None, None]
         faults: list[Fault] = []
@@ -128,7 +132,7 @@ class Measure:
                 found[metric.card.name] = outcome.value or item.unscored(outcome.reason or "")
                 if outcome.crash is not None:
                     faults.append(Fault(metric.card.name, outcome.reason or "", outcome.crash))
-        self._write(item.record, inputs, frames, found, bool(faults))
+        self._write(item, inputs, frames, found, bool(faults))
         return tuple(faults)
 
     def _pair(self, item: Comparison) -> Pair:
@@ -167,14 +171,16 @@ class Measure:
 
     def _write(
         self,
-        record: Path,
+        item: Comparison,
         inputs: Sequence[str | None],
         frames: Sequence[int | None],
         found: Mapping[str, Measurement],
         faulty: bool,
     ) -> None:
         rows = {name: {**_plain(m), "features": self._keep(m)} for name, m in found.items()}
-        _write_record(record, digest(inputs), frames, rows, faulty)
+        kept = {name: traces.plain(m.traces) for name, m in found.items() if item.traced and m.traces}
+        whole = {"inputs": digest(inputs), "frames": frames, "faulty": faulty, "metrics": rows}
+        _write_record(item.record, {**whole, "traces": kept})
 
     def _keep(self, measurement: Measurement) -> dict[str, str]:
         """Keep a set metric's rows by content: FID and KID, and all methods' references, share theirs."""
@@ -190,7 +196,7 @@ class Measure:
 def write_lost(item: Comparison, metrics: Sequence[str], reason: str) -> None:
     """Write the record of a pair whose worker was lost with it, so that the others can be aggregated."""
     rows = {name: {**_plain(item.unscored(reason)), "features": {}} for name in metrics}
-    _write_record(item.record, None, [None, None], rows, faulty=True)
+    _write_record(item.record, {"inputs": None, "frames": [None, None], "faulty": True, "metrics": rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +251,12 @@ def read_values(record: Path) -> dict[str, Measurement]:
     return {name: Measurement(**{**row, "features": None}) for name, row in rows.items()}
 
 
+def read_traces(record: Path) -> dict[str, traces.Plain]:
+    """Return what metrics saw over time, by metric; empty where the record keeps nothing of that kind."""
+    found: dict[str, traces.Plain] = json.loads(record.read_text(encoding="utf-8")).get("traces", {})
+    return found
+
+
 def read_frames(record: Path) -> tuple[int | None, int | None]:
     """Return how many frames the generated and the reference clip had; None where they were not read."""
     generated, reference = json.loads(record.read_text(encoding="utf-8"))["frames"]
@@ -282,11 +294,7 @@ def aggregated(metric: Metric, rows: Sequence[Measurement]) -> Score:
     return replace(score, ci_low=max(lowest, score.ci_low), ci_high=min(highest, score.ci_high))
 
 
-def _write_record(
-    path: Path, inputs: str | None, frames: Sequence[int | None], rows: Mapping[str, Any], faulty: bool
-) -> None:
-    whole = {"inputs": inputs, "frames": frames, "faulty": faulty, "metrics": rows}
-
+def _write_record(path: Path, whole: Mapping[str, Any]) -> None:
     def build(private: Path) -> None:
         private.write_text(json.dumps(whole), encoding="utf-8")
 
@@ -294,5 +302,5 @@ def _write_record(
 
 
 def _plain(measurement: Measurement) -> dict[str, Any]:
-    kept = [f.name for f in fields(measurement) if f.name != "features"]
+    kept = [f.name for f in fields(measurement) if f.name not in {"features", "traces"}]
     return {name: getattr(measurement, name) for name in kept}

@@ -6,6 +6,7 @@ goes on as if this had not been done, and writes the tables anew.
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness import external, results
@@ -18,6 +19,7 @@ from harness.record import Record, run_folder
 from harness.scoring import Row
 from harness.store import Store
 from harness.tables import write_results
+from harness.traces import first_of_each_emotion
 from harness.trials import run_in_process
 from harness.types import BadInput
 from harness.work import generation_costs
@@ -27,7 +29,7 @@ _NO_ENGINE = Engine(in_process, run_in_process)
 
 
 def write_tables(run_dir: Path) -> None:
-    """Write results.csv, per_clip.csv and curves.csv of a stopped sweep.
+    """Write results.csv, per_clip.csv, curves.csv and traces.csv of a stopped sweep.
 
     Raises BadInput while a run is writing there, and where it was stopped before it had clips to measure.
     """
@@ -53,12 +55,14 @@ def write_tables(run_dir: Path) -> None:
 
 def _rows(run: Run, clips: Sequence[Mapping[str, str]], lost: Path) -> Iterator[Row]:
     """Yield a row for each method and trial of which a clip was measured, in the sweep's order."""
+    traced = first_of_each_emotion((clip["clip"], clip["emotion"]) for clip in clips)
     for entry in (*run.sweep.methods, *run.sweep.controls):
         for work in sorted((run.out / "work" / entry.title).glob("*")):
             if not any(work.glob("*.measured.json")):
                 continue
             run.record.method(entry.title, card_of(entry.name, entry.config))
-            pairs = tuple(_pair(run, work, clip, lost / entry.title / work.name) for clip in clips)
+            whole = tuple(_pair(run, work, clip, lost / entry.title / work.name) for clip in clips)
+            pairs = tuple(replace(pair, traced=pair.clip in traced) for pair in whole)
             control = run.record.fields["methods"][entry.title]["control"]
             timed = not control and entry.name != external.NAME
             speeds = [generation_costs(work, clip["clip"]) for clip in clips] if timed else None

@@ -22,6 +22,7 @@ from harness.measure import Comparison, View
 from harness.protocol import Ask
 from harness.record import Record
 from harness.store import Store
+from harness.traces import first_of_each_emotion
 from harness.tracking import Watched
 from harness.trials import TrialPlan, TrialResult, judged, method_params
 from harness.weights import Weights
@@ -63,7 +64,7 @@ class Run:
     entrants: list[Entrant] = field(default_factory=list)
 
     def go(self) -> None:
-        """Do every step; results.csv, per_clip.csv, clips.csv, curves.csv and run.json are then written."""
+        """Do every step; the tables of `harness.results` and run.json are then written."""
         with self.engine.pool() as pool:
             asked, trained_on = self._data(pool)
             self._train(pool, trained_on)
@@ -293,6 +294,7 @@ class Run:
         self, entrant: Entrant, asked: Sequence[Ask], failed: dict[tuple[str, str, str], str]
     ) -> scoring.Row:
         clips, work = entrant.folder(self.out, "clips"), entrant.folder(self.out, "work")
+        traced = first_of_each_emotion((ask.sample.id, ask.sample.emotion) for ask in asked)
         pairs = tuple(
             Comparison(
                 clip=(name := ask.sample.id),
@@ -305,6 +307,7 @@ class Run:
                 failed=f"not generated: {reason}"
                 if (reason := failed.get((entrant.title, entrant.trial, name)))
                 else None,
+                traced=name in traced,
             )
             for ask in asked
         )

@@ -5,6 +5,7 @@ per_clip.csv one row per (method, trial, clip, metric): CLIP_COLUMNS; `value` is
 clips.csv    one row per test clip: its labels
 notes.csv    one row per (method, trial, clip, note): what methods tell of their own clips, where one does
 curves.csv   one row per (method, trial, stage, step, loss)
+traces.csv   one row per (method, trial, clip, metric, unit, frame) of a few clips (harness.traces)
 run.json     everything that a number depends on, and the times
 Every view is made from these files alone.
 """
@@ -47,6 +48,7 @@ SAMPLE_COLUMNS = (
 )
 SCENE_COLUMNS = ("clip", "scene")
 NOTE_COLUMNS = ("run", "method", "trial", "clip", "note", "value")
+TRACE_COLUMNS = ("run", "method", "trial", "clip", "metric", "unit", "frame", "generated", "reference")
 CURVE_COLUMNS = ("run", "method", "trial", "stage", "step", "loss", "value")
 
 NO_TRIAL = "-"

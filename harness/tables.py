@@ -1,4 +1,4 @@
-"""Writes a run's tables from its work files: results.csv, per_clip.csv, clips.csv, curves.csv."""
+"""Writes a run's tables from its work files: results, per_clip, clips, curves and traces, each a CSV."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from harness import results, speed
-from harness.measure import Scores, read_values
+from harness import results, speed, traces
+from harness.measure import Scores, read_traces, read_values
 from harness.prepare import load
 from harness.protocol import Ask
 from harness.record import Record
@@ -46,7 +46,7 @@ def write_samples(out: Path, asked: Sequence[Ask]) -> None:
 
 
 def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]]) -> None:
-    """Write results.csv, per_clip.csv and curves.csv."""
+    """Write results.csv, per_clip.csv, curves.csv and traces.csv."""
     table: list[Mapping[str, Any]] = []
     for row, found in scored:
         who = _who(record, row)
@@ -58,6 +58,7 @@ def write_results(out: Path, record: Record, scored: Sequence[tuple[Row, Scores]
     results.write_rows(out / "results.csv", results.RESULT_COLUMNS, table)
     results.write_rows(out / "per_clip.csv", results.CLIP_COLUMNS, _per_clip(record, scored))
     results.write_rows(out / "curves.csv", results.CURVE_COLUMNS, record.curves)
+    results.write_rows(out / "traces.csv", results.TRACE_COLUMNS, _traces(record, [row for row, _ in scored]))
 
 
 def write_notes(out: Path, notes: Sequence[Mapping[str, Any]]) -> None:
@@ -78,6 +79,15 @@ def _per_clip(record: Record, scored: Sequence[tuple[Row, Scores]]) -> Iterator[
         for name in speed.NAMES:
             costs = zip(row.pairs, row.speeds, strict=True)
             yield from ({**who, "clip": p.clip, "metric": name, "value": cost[name]} for p, cost in costs)
+
+
+def _traces(record: Record, rows: Sequence[Row]) -> Iterator[Mapping[str, Any]]:
+    """Give the rows of traces.csv, one clip's in memory at a time."""
+    for row in rows:
+        for pair in row.pairs:
+            if pair.traced:
+                who = {**_who(record, row), "clip": pair.clip}
+                yield from ({**who, **line} for line in traces.rows(read_traces(pair.record)))
 
 
 def _who(record: Record, row: Row) -> dict[str, Any]:

@@ -170,11 +170,24 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """What a metric saw over time in both clips of a pair, frame i beside frame i.
+
+    generated, reference: (T, units), NaN where there was nothing to see (no face).
+    """
+
+    units: tuple[str, ...]
+    generated: NDArray[np.float32]
+    reference: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What one metric found on one clip.
 
     Exactly one of `value` and `reason` is set, or `features` for set metrics: a mapping of arrays,
     rows are frames (FID, KID). `detail` holds what a report shows beside the value (predicted class).
+    `traces` are the series that a value was made of, where a report draws them; no score depends on them.
     """
 
     clip_id: str
@@ -185,6 +198,7 @@ class Measurement:
     emotion: str | None = None
     level: str | None = None
     detail: str | None = None
+    traces: Traces | None = None
 
     @property
     def scored(self) -> bool:

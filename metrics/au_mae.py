@@ -6,6 +6,7 @@ coding by people.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.contracts import Setup
 from harness.types import Measurement, Pair, Score
@@ -25,9 +26,13 @@ class AUMeanAbsoluteError:
         )
 
     def measure(self, pair: Pair) -> Measurement:
-        """Return the clip's MAE; Unscorable when no frame shows a face in both clips."""
+        """Return the clip's MAE, with both clips' intensities over time.
+
+        Unscorable when no frame shows a face in both clips.
+        """
         units = self.extractor.intensities(pair)
-        return measurement(pair, mean_absolute_error(units.generated, units.reference), units.note)
+        found = measurement(pair, mean_absolute_error(units.generated, units.reference), units.note)
+        return replace(found, traces=self.extractor.traces(pair))
 
     def aggregate(self, measurements: Sequence[Measurement]) -> Score:
         """Return the mean over clips."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.contracts import MethodCard, MetricCard
 from harness.cost import Cost
 from harness.datasets.folder import SUFFIXES
-from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS
+from harness.results import CLIP_COLUMNS, CURVE_COLUMNS, RESULT_COLUMNS, SAMPLE_COLUMNS, TRACE_COLUMNS
 from harness.types import BadInput
 from reports import seeds
 
@@ -158,6 +158,12 @@ def load_trials(folder: Path) -> Run:
     run = _with_people(run)
     _check_cards(run)
     return run
+
+
+def read_traces(run: Run) -> pd.DataFrame | None:
+    """Return traces.csv, None where an earlier version wrote the run. Raises BadInput as `load` does."""
+    path = run.folder / "traces.csv"
+    return _table(path, TRACE_COLUMNS, ("frame", "generated", "reference")) if path.exists() else None
 
 
 def _with_seeds(run: Run) -> Run:

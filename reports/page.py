@@ -22,6 +22,7 @@ from reports.plots import plots
 from reports.published import sources
 from reports.rank import HUMAN, SPEED, Board, Row
 from reports.strips import Strip
+from reports.surfaces import surfaces
 from reports.trends import Trend, trends
 
 
@@ -65,6 +66,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
         emotion_tables=[_emotions(run, board, t) for t in by_emotion(run, board)],
         trend_groups=_trend_groups(found),
         plots=drawn,
+        surfaces=surfaces(board),
         extremes=ends,
         extremes_data=script_json(_extremes_data(run, board, ends)),
         legend=curve_legend(run, board),

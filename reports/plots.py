@@ -9,6 +9,7 @@ from reports.load import Run
 from reports.offsets import offset_histograms
 from reports.parallel import parallel
 from reports.rank import Board
+from reports.traces import TraceView, au_traces
 from reports.trends import Trend
 from reports.words import symbol
 
@@ -24,7 +25,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Plots:
-    """A run's plots by section; those of `parallel` with the pixels that they need in width."""
+    """A run's plots by section; those of `parallel` with the pixels that they need in width.
+
+    `traces` are those of several clips, of which a page shows one at a time.
+    """
 
     scatters: tuple[Group, ...]
     curves: tuple[Panel, ...]
@@ -32,6 +36,7 @@ class Plots:
     searched: tuple[Panel, ...]
     offsets: tuple[Panel, ...]
     parallel: tuple[tuple[Panel, int], ...]
+    traces: TraceView
 
     def panels(self) -> Iterator[Panel]:
         """Return all of them."""
@@ -40,6 +45,8 @@ class Plots:
         for panels in (self.curves, self.fronts, self.searched, self.offsets):
             yield from panels
         yield from (panel for panel, _ in self.parallel)
+        for clip in self.traces.clips:
+            yield from clip.panels
 
 
 def plots(run: Run, board: Board, found: Sequence[Trend]) -> Plots:
@@ -51,6 +58,7 @@ def plots(run: Run, board: Board, found: Sequence[Trend]) -> Plots:
         searched=tuple(objective_fronts(run)),
         offsets=tuple(offset_histograms(run, board)),
         parallel=tuple(parallel(board)),
+        traces=au_traces(run, board),
     )
 
 

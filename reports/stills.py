@@ -1,4 +1,4 @@
-"""Figures for papers: every plot, confusion matrix and frame strip of a run as SVG, PDF or PNG.
+"""Figures for papers: every plot, response surface, confusion matrix and frame strip as SVG, PDF or PNG.
 
 Drawn with matplotlib from the same specifications as the page's, of which it knows what `reports.figures` and
 its neighbours use: lines, markers, error bars, bars. The same run gives the same bytes.
@@ -24,8 +24,9 @@ from reports.parallel import AXIS_WIDTH
 from reports.plots import plots
 from reports.rank import rank
 from reports.strips import Strip, write_strips
+from reports.surfaces import Surface, surfaces
 from reports.trends import trends
-from reports.words import share, title
+from reports.words import arrow, coverage, share, symbol, title
 
 FORMATS = ("svg", "pdf", "png")
 
@@ -72,6 +73,9 @@ def write_figures(run_dir: Path, kind: str) -> list[Path]:
         for panel in drawn.panels():
             figure = _plot(panel, wide.get(panel.id, 0))
             written.append(_save(figure, folder / f"{panel.id}-{slug(panel.heading)}.{kind}"))
+        for i, surface in enumerate(s for _, of_card in surfaces(board) for s in of_card):
+            name = f"surface-{i}-{slug(f'{surface.card.name} {surface.heading} {surface.method}')}"
+            written.append(_save(_surface(surface), folder / f"{name}.{kind}"))
         for i, matrix in enumerate(confusions(run, board)):
             name = f"confusion-{i}-{slug(matrix.row.name)}"
             written.append(_save(_matrix(matrix), folder / f"{name}.{kind}"))
@@ -195,6 +199,31 @@ def _matrix(found: Confusion) -> Figure:
     lines = [f"{label} ({sum(counts)})" for label, counts in zip(found.labels, found.counts, strict=True)]
     axes.set_yticks(range(len(found.labels)), lines)
     axes.set_title(f"{found.row.name}\n{title(found.card)}", loc="left", fontsize=8)
+    return figure
+
+
+def _surface(found: Surface) -> Figure:
+    """Return a response surface: means and their trials, deeper where better."""
+    shades = np.array(
+        [[np.nan if (s := found.shade(c)) is None else s for c in line] for line in found.cells]
+    )
+    figure = Figure(figsize=(_COLUMN, 0.9 + 0.32 * len(found.down.ranges)))
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    axes.imshow(shades, cmap="Blues", vmin=-0.05, vmax=1.8, aspect="auto")
+    for i, line in enumerate(found.cells):
+        for j, cell in enumerate(line):
+            said = f"{found.text(cell)}\n{coverage(cell.trials, cell.lacking)}" if cell else "·"
+            axes.text(j, i, said, ha="center", va="center", fontsize=6)
+    axes.set_xticks(range(len(found.across.ranges)), found.across.labels)
+    if found.across.cut:
+        axes.tick_params("x", labelrotation=30)
+    axes.set_yticks(range(len(found.down.ranges)), found.down.labels)
+    axes.set_xlabel(symbol(found.across.parameter))
+    axes.set_ylabel(symbol(found.down.parameter))
+    heading = [f"{title(found.card)} {arrow(found.card)} of {found.method}", found.note]
+    lines = [line for text in heading for line in wrap(text, _LETTERS)]
+    axes.set_title("\n".join(lines), loc="left", fontsize=8)
     return figure
 
 

@@ -132,12 +132,14 @@ def test_killed_in_the_middle_and_resumed_it_gives_the_same_table(corpus: Path, 
 def test_a_killed_sweep_is_reported_as_far_as_it_was_measured(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, out = yaml(tmp_path, corpus), tmp_path / "out"
-    run(path, out)
+    path, out, traced = yaml(tmp_path, corpus), tmp_path / "out", ["metrics=[psnr, au_mae]"]
+    run(path, out, overrides=traced)
     whole = numbers(out)
+    series = results.read_rows(out / "traces.csv")
+    assert {row["method"] for row in series} == {"toy", *config.CONTROLS}
     record = results.read_json(out / "run.json")
     results.write_json(out / "run.json", {**record, "complete": False, "metrics": {}, "methods": {}})
-    for name in ("results.csv", "per_clip.csv", "curves.csv"):
+    for name in ("results.csv", "per_clip.csv", "curves.csv", "traces.csv"):
         (out / name).unlink()
     shutil.rmtree(out / "work" / "wrong_emotion")
     sorted((out / "work" / "still" / "-").glob("*.measured.json"))[0].unlink()
@@ -149,8 +151,11 @@ def test_a_killed_sweep_is_reported_as_far_as_it_was_measured(
     assert (found["still", "-", "psnr"]["n"], found["still", "-", "psnr"]["n_unscored"]) == ("3", "1")
     assert [r for r in whole if r["method"] == "toy"] == [r for r in found.values() if r["method"] == "toy"]
     assert left == sorted(p.name for p in (out / "work").rglob("*"))
-    run(path, out, resume=True)
+    kept = [row for row in series if row["method"] == "toy"]
+    assert kept == [row for row in results.read_rows(out / "traces.csv") if row["method"] == "toy"]
+    run(path, out, resume=True, overrides=traced)
     assert numbers(out) == whole
+    assert results.read_rows(out / "traces.csv") == series
 
     (out / "clips.csv").unlink()
     results.write_json(out / "run.json", {**record, "complete": False})

@@ -225,7 +225,7 @@ def _write(path: Path, found: Measurements, faulty: bool) -> None:
 
 
 def _plain(measurement: Measurement, arrays: dict[str, Any]) -> dict[str, Any]:
-    row = {f.name: getattr(measurement, f.name) for f in fields(measurement)}
+    row = {f.name: getattr(measurement, f.name) for f in fields(measurement) if f.name != "traces"}
     if measurement.features is not None:
         row["features"] = {side: _kept(array, arrays) for side, array in measurement.features.items()}
     return row

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import MetricCard, Setup
-from harness.types import Pair, Unscorable
+from harness.types import Pair, Traces, Unscorable
 from harness.weights import Weights
 from metrics.features.face_judge import FaceJudgeNet, judge_frames
 from metrics.features.judge_files import FOLDER, load_into, names_in
@@ -70,6 +70,11 @@ class AUExtractor:
         """Return both clips' presences where both show a face; Unscorable when no frame does."""
         generated, reference = self._readings(pair, "generated"), self._readings(pair, "reference")
         return paired(generated.presence[: pair.length], reference.presence[: pair.length])
+
+    def traces(self, pair: Pair) -> Traces:
+        """Return both clips' intensities over the frames that both have, faces or not."""
+        generated, reference = self._readings(pair, "generated"), self._readings(pair, "reference")
+        return Traces(self.units, generated.intensity[: pair.length], reference.intensity[: pair.length])
 
     def card(
         self,

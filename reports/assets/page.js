@@ -19,8 +19,16 @@
     }
   }, { rootMargin: "600px" });
   plots.forEach((element) => watcher.observe(element));
-  addEventListener("beforeprint", () => plots.forEach(draw));
+  addEventListener("beforeprint", () => plots.forEach((element) => element.closest("[hidden]") || draw(element)));
 })();
+
+// A chooser shows one of its views at a time, in the order of its options.
+document.querySelectorAll("select[data-of]").forEach((select) => {
+  const views = [...document.getElementById(select.dataset.of).children];
+  const show = () => views.forEach((view, index) => { view.hidden = index !== Number(select.value); });
+  select.addEventListener("change", show);
+  show();
+});
 
 (() => {
   const source = document.getElementById("player-data");

@@ -222,6 +222,21 @@ def test_a_clip_too_short_for_a_correlation_says_so(
             metric.measure(Pair("short", clip, clip))
 
 
+def test_mae_keeps_both_series_with_gaps_where_no_face_was_found(mae: AUMeanAbsoluteError) -> None:
+    units = random_units(30)
+    holed = units[:20].copy()
+    holed[3:7] = 0
+    pair = Pair("holes", clip_of(holed), clip_of(units))
+    found = mae.measure(pair)
+    assert found.traces is not None and found.traces.units == UNITS
+    generated, reference = found.traces.generated, found.traces.reference
+    np.testing.assert_allclose(reference, units[:20].astype("f") / 255)
+    assert np.isnan(generated[3:7]).all() and not np.isnan(np.delete(generated, range(3, 7), axis=0)).any()
+    assert found.value == pytest.approx(float(np.nanmean(np.abs(generated - reference))))
+    one = mae.measure(Pair("one", clip_of(units[:1]), clip_of(units))).traces
+    assert one is not None and one.generated.shape == one.reference.shape == (1, 3)
+
+
 def test_mae_grows_with_the_difference() -> None:
     base = np.full((10, 2), 0.3, np.float32)
     errors = [mean_absolute_error(base + d, base) for d in (0.0, 0.1, 0.2)]

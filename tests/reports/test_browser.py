@@ -71,7 +71,7 @@ def plays(page: Any, video: str) -> bool:
 def test_every_plot_is_drawn_and_clips_play(browser: Any, board: Path, size: str, scheme: str) -> None:
     page, wrong = visit(browser, size, scheme)
     page.goto(board.as_uri())
-    plots = page.locator(".plot").count()
+    plots = page.locator(".plot:visible").count()
     assert page.evaluate("typeof Plotly") == "undefined", "plotly.js runs before a plot is near"
     walk(page)
     page.wait_for_function(f"({_DRAWN})([...document.querySelectorAll('.plot')]) === {plots}", timeout=60_000)
@@ -84,6 +84,25 @@ def test_every_plot_is_drawn_and_clips_play(browser: Any, board: Path, size: str
     missing = page.eval_on_selector_all("img", "all => all.filter(i => i.complete && !i.naturalWidth).length")
     page.context.close()
     assert missing == 0
+    assert wrong == []
+
+
+def test_a_chooser_shows_one_view_and_draws_it_when_it_is_shown(browser: Any, board: Path) -> None:
+    page, wrong = visit(browser, "phone")
+    page.goto(board.as_uri())
+    for chooser, views in (("traced", "#traced-clips > div"), ("surface", "#surfaces > div")):
+        page.locator(f"#{chooser}").scroll_into_view_if_needed()
+        assert page.locator(f"{views}:visible").count() == 1
+        assert page.locator(views).count() == page.locator(f"#{chooser} option").count() > 5
+        page.locator(f"#{chooser}").select_option(index=3)
+        assert page.locator(views).nth(3).is_visible() and page.locator(f"{views}:visible").count() == 1
+    assert page.locator("#surfaces caption:visible").first.inner_text().count("FD ") == 1
+    chosen = page.locator("#traced-clips > div").nth(3)
+    chosen.scroll_into_view_if_needed()
+    chosen.locator("svg.main-svg .plot").first.wait_for(state="attached", timeout=60_000)
+    assert not page.locator("#traced-clips > div").nth(1).locator("svg").count()
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"][0]
+    page.context.close()
     assert wrong == []
 
 

@@ -216,8 +216,8 @@ def test_figures_are_the_same_bytes_twice_and_named_in_ascii(tmp_path: Path, kin
     written = write_figures(folder, kind)
     assert all(path.name.isascii() and path.suffix == f".{kind}" for path in written)
     assert len(set(written)) == len(written) == len(list((folder / "figures").iterdir()))
-    always = {"curve", "front", "offset", "strip"}
-    swept = {"scatter", "parallel"} if trials > 1 else set()
+    always = {"curve", "front", "offset", "strip", "trace"}
+    swept = {"scatter", "parallel", "surface"} if trials > 1 else set()
     assert {path.name.split("-")[0] for path in written} == always | swept
     before = [path.read_bytes() for path in written]
     assert all(len(content) > 1000 for content in before)

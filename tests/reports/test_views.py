@@ -275,7 +275,7 @@ def test_every_plot_is_a_valid_plotly_figure_and_has_its_place(run: Path) -> Non
     figures = bare_json((run / "leaderboard.html").read_text(), "figures")
     places = {a["id"] for tag, a in parsed(run).tags if tag == "div" and a.get("class") == "plot"}
     assert places == set(figures)
-    assert len(figures) == 3 * 12 + 6 + 11 + 7 + 1
+    assert len(figures) == 3 * 12 + 6 + 11 + 7 + 1 + 6 * 6
     for spec in figures.values():
         Figure(spec)
 
