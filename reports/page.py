@@ -32,7 +32,7 @@ def page(run: Run, board: Board, strips: Sequence[Strip]) -> str:
     drawn = plots(run, board, found)
     media = _player_data(run, board)
     ends = extremes(run, board)
-    panels = [*drawn.panels()]
+    panels = [*drawn.panels(), *(panel for clip in drawn.traces.clips for panel in clip.panels)]
     return render(
         "page.html.j2",
         css=assets("page.css"),

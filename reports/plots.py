@@ -27,7 +27,7 @@ class Group:
 class Plots:
     """A run's plots by section; those of `parallel` with the pixels that they need in width.
 
-    `traces` are those of several clips, of which a page shows one at a time.
+    `traces` are those of several clips, of which a page shows one at a time and a figure holds one.
     """
 
     scatters: tuple[Group, ...]
@@ -39,14 +39,12 @@ class Plots:
     traces: TraceView
 
     def panels(self) -> Iterator[Panel]:
-        """Return all of them."""
+        """Return all of them but `traces`."""
         for group in self.scatters:
             yield from group.panels
         for panels in (self.curves, self.fronts, self.searched, self.offsets):
             yield from panels
         yield from (panel for panel, _ in self.parallel)
-        for clip in self.traces.clips:
-            yield from clip.panels
 
 
 def plots(run: Run, board: Board, found: Sequence[Trend]) -> Plots:

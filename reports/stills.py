@@ -25,6 +25,7 @@ from reports.plots import plots
 from reports.rank import rank
 from reports.strips import Strip, write_strips
 from reports.surfaces import Surface, surfaces
+from reports.traces import Traced
 from reports.trends import trends
 from reports.words import arrow, coverage, share, symbol, title
 
@@ -56,6 +57,7 @@ _DATED: dict[str, dict[str, Any]] = {
 _MARKERS = {"circle": "o", "diamond": "D"}
 _STEPS = {"hv": "steps-post", "vh": "steps-pre"}
 _MOST_NAMES = 10
+_UNITS_A_LINE = 3
 _LETTERS = 58
 """As many stand in a line over a column."""
 
@@ -73,6 +75,8 @@ def write_figures(run_dir: Path, kind: str) -> list[Path]:
         for panel in drawn.panels():
             figure = _plot(panel, wide.get(panel.id, 0))
             written.append(_save(figure, folder / f"{panel.id}-{slug(panel.heading)}.{kind}"))
+        for i, clip in enumerate(drawn.traces.clips):
+            written.append(_save(_units(clip), folder / f"trace-{i}-{slug(clip.label)}.{kind}"))
         for i, surface in enumerate(s for _, of_card in surfaces(board) for s in of_card):
             name = f"surface-{i}-{slug(f'{surface.card.name} {surface.heading} {surface.method}')}"
             written.append(_save(_surface(surface), folder / f"{name}.{kind}"))
@@ -119,6 +123,24 @@ def _plot(panel: Panel, pixels: int) -> Figure:
         axes.legend(fontsize=6, frameon=False)
     said = [*wrap(panel.heading, _LETTERS), *wrap(panel.note, _LETTERS)]
     axes.set_title("\n".join(said), loc="left", fontsize=8, pad=26 if pixels else 6)
+    return figure
+
+
+def _units(clip: Traced) -> Figure:
+    """Return a clip's action units over time, a small plot a unit on the same axes."""
+    lines = -(-len(clip.panels) // _UNITS_A_LINE)
+    figure = Figure(figsize=(_PAGE, 0.7 + 1.3 * lines), layout="constrained")
+    grid = figure.subplots(lines, _UNITS_A_LINE, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, panel in zip(grid, clip.panels, strict=False):
+        _traces(axes, panel.spec["data"])
+        _axis(axes, "x", panel.spec["layout"]["xaxis"])
+        _axis(axes, "y", panel.spec["layout"]["yaxis"])
+        axes.set_title(panel.heading, loc="left", fontsize=8)
+    for axes in grid[len(clip.panels) :]:
+        axes.set_visible(False)
+    named = grid[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
+    figure.suptitle(clip.label, x=0.01, ha="left", fontsize=8)
     return figure
 
 

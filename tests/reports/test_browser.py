@@ -99,7 +99,7 @@ def test_a_chooser_shows_one_view_and_draws_it_when_it_is_shown(browser: Any, bo
     assert page.locator("#surfaces caption:visible").first.inner_text().count("FD ") == 1
     chosen = page.locator("#traced-clips > div").nth(3)
     chosen.scroll_into_view_if_needed()
-    chosen.locator("svg.main-svg .plot").first.wait_for(state="attached", timeout=60_000)
+    chosen.locator("svg.main-svg .subplot").first.wait_for(state="attached", timeout=60_000)
     assert not page.locator("#traced-clips > div").nth(1).locator("svg").count()
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"][0]
     page.context.close()

@@ -86,7 +86,8 @@ def test_one_frame_or_one_between_gaps_is_a_point(tmp_path: Path) -> None:
     assert {line["mode"] for line in one.spec["data"]} == {"lines+markers"}
     assert one.spec["layout"]["xaxis"]["range"][1] > 0
     write_views(folder)
-    assert any(path.name.startswith("trace-0-") for path in write_figures(folder, "svg"))
+    written = [path.name for path in write_figures(folder, "svg") if path.name.startswith("trace-")]
+    assert len(written) == 6 and written[0].startswith("trace-0-neutral-speaker-1001-")
 
 
 def test_frames_that_are_empty_everywhere_are_drawn_as_nothing(tmp_path: Path) -> None:
