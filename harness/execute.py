@@ -27,8 +27,9 @@ from harness.jobs import Job, Needs, Outcome, attempt, spoilt
 from harness.progress import Progress
 from harness.types import BadInput
 
-_CHUNKS_PER_WORKER = 8
 _LARGEST_CHUNK = 16
+_ROUNDS_AHEAD = 4
+"""A chunk is this part of a worker's share of what is left: the last are small, so no worker waits long."""
 _PATIENCE = 30.0
 """Seconds after which a run that has no worker at all says so."""
 _FAILED_STARTS = 10
@@ -307,9 +308,13 @@ class ActorPool:
 
     def _chunks(self, count: int, one_by_one: bool) -> list[Chunk]:
         """Return the items in the order in which they start."""
-        size = max(1, min(_LARGEST_CHUNK, count // (_CHUNKS_PER_WORKER * self._workers)))
-        size = 1 if one_by_one else size
-        return [Chunk(list(range(i, min(i + size, count)))) for i in range(0, count, size)]
+        chunks, start = [], 0
+        while start < count:
+            size = min(_LARGEST_CHUNK, (count - start) // (_ROUNDS_AHEAD * self._workers))
+            end = start + max(1, 1 if one_by_one else size)
+            chunks.append(Chunk([*range(start, end)]))
+            start = end
+        return chunks
 
 
 def _next(todo: list[Chunk], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]) -> Chunk | None:

@@ -26,6 +26,8 @@ SHELL = {  # what is no command of this project, and is not run here
     "ray start --head --port 6379 --dashboard-host 127.0.0.1",
     "ray start --address HEAD:6379",
     "frames.rgb",  # what is written into
+    "python -m pip install -e '.[tensorboard]'",
+    "tensorboard --logdir reports/runs/loss_weights/tensorboard",
     "ffmpeg -i voice.wav -ac 1 -ar 16000 -f s16le -",
     "export HARNESS_CHAT_URL=http://localhost:8000/v1 HARNESS_CHAT_MODEL=NAME HARNESS_CHAT_KEY=KEY",
 }

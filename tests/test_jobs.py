@@ -92,3 +92,27 @@ def test_an_item_waits_for_its_needs_and_shares_their_failure(where: str, pool: 
     assert [o.value for o in outcomes] == [None, None, 0.25, None]
     assert "seven.mp4" in (outcomes[1].reason or "")
     assert "seven.mp4" in (outcomes[3].reason or "")
+
+
+def test_chunks_hold_every_item_once_and_end_small() -> None:
+    from harness.config import Retries
+    from harness.execute import ActorPool
+    from harness.progress import Progress
+
+    for workers, count in ((1, 1), (2, 96), (3, 1000), (64, 10)):
+        pool = ActorPool(_Started, workers, Progress(), Retries())
+        chunks = [chunk.items for chunk in pool._chunks(count, one_by_one=False)]
+        assert [item for chunk in chunks for item in chunk] == list(range(count))
+        sizes = [len(chunk) for chunk in chunks]
+        assert sizes == sorted(sizes, reverse=True) and sizes[-1] == 1 and sizes[0] <= 16
+        assert all(len(chunk.items) == 1 for chunk in pool._chunks(count, one_by_one=True))
+
+
+class _Started:
+    """What stands for an actor that was asked to start."""
+
+    def __init__(self) -> None:
+        self.ready = self
+
+    def remote(self) -> object:
+        return object()

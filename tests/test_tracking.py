@@ -253,7 +253,7 @@ def test_an_absent_package_is_told_with_its_extra_before_anything_is_made(
     path.write_text(SWEEP.format(root=corpus))
     arguments = [str(path), "--out", str(tmp_path / "out"), "--set", "trackers=[tensorboard, mlflow]"]
     assert sweep.main(arguments) == 2
-    assert "pip install 'talking-face-harness[mlflow]'" in capsys.readouterr().err
+    assert "python -m pip install -e '.[mlflow]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

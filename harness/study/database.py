@@ -41,7 +41,7 @@ def connect(url: str, reading: bool = False) -> Engine:
             isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
         )
     except ModuleNotFoundError as error:
-        raise BadInput("PostgreSQL needs psycopg: pip install 'talking-face-harness[postgresql]'") from error
+        raise BadInput("PostgreSQL needs psycopg: python -m pip install -e '.[postgresql]'") from error
 
 
 def shown(url: str) -> str:

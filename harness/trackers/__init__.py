@@ -67,7 +67,7 @@ def check(names: Sequence[str]) -> None:
         if find_spec(_PACKAGES[name]) is None:
             raise BadInput(
                 f'key trackers: "{name}" needs the package {_PACKAGES[name]}, which is not installed: '
-                f"pip install 'talking-face-harness[{name}]', or leave it out"
+                f"python -m pip install -e '.[{name}]', or leave it out"
             )
 
 
