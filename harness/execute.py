@@ -7,6 +7,8 @@ A worker is given work when it is there: one that waits for a node holds nothing
 """
 
 import os
+import signal
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +81,9 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
             _system_config={"prestart_worker_first_driver": False},
             **quiet,
         )
+    if threading.current_thread() is threading.main_thread():
+        # Ray's own would abort with a trace; this one ends the run as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         there = int(ray.cluster_resources().get("CPU", 0))
         if not there:

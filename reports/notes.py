@@ -7,7 +7,7 @@ from harness.contracts import MetricCard
 from harness.types import LEVELS
 from reports.load import Run, Trial
 from reports.rank import CONTROLS, HUMAN, LEAST_COVERAGE, SPEED, Board, Row, is_out_of_domain
-from reports.words import duration, place, title
+from reports.words import duration, title
 
 RELATED = "†"
 NOT_COMPARABLE = "‡"
@@ -74,11 +74,10 @@ def facts(run: Run, board: Board) -> list[Fact]:
     emotions = len(set(clips["emotion"]) - {""})
     levels = len(set(clips["level"]) & set(LEVELS))
     failed = failed_trials(run)
-    first = board.competing[0] if board.competing else None
     swept = run.record.kind == "sweep"
     trials = Fact("Trials", str(len(board.competing)), f"{len(failed)} failed" if failed else "none failed")
     return [
-        Fact("Leads", first.name if first else "none", _lead(board, first) if first else ""),
+        _lead(board),
         trials if swept else Fact("Methods", str(len(board.competing)), "clips as given"),
         Fact("Test clips" if swept else "Clips", str(len(clips)), _count(speakers, "speaker")),
         Fact("Emotions", str(emotions), _count(levels, "level") if levels else ""),
@@ -88,16 +87,19 @@ def facts(run: Run, board: Board) -> list[Fact]:
     ]
 
 
-def _lead(board: Board, first: Row) -> str:
-    """Return what tests say of the row that the mean rank puts first."""
+def _lead(board: Board) -> Fact:
+    """Return who leads: a row that the tests put first, or a tie of those that may be."""
+    if not board.competing:
+        return Fact("Leads", "none", "")
+    first = board.competing[0]
     if len(board.competing) == 1:
-        return "alone"
-    tied = sum(row.places[0] == 1 for row in board.competing) - 1
+        return Fact("Competes", first.name, "alone")
     if first.places == (1, 1):
-        return "by the tests"
-    if first.places[1] == len(board.competing) and tied == len(board.competing) - 1:
-        return "no test tells rows apart"
-    return f"place {place(first.places)} by the tests"
+        return Fact("Leads", first.name, "by the tests")
+    tied = sum(row.places[0] == 1 for row in board.competing)
+    if tied == len(board.competing):
+        return Fact("Leads", "a tie of all", "no test tells rows apart")
+    return Fact("Leads", f"a tie of {tied}", f"{first.name} has the best mean rank")
 
 
 def _corpus(run: Run) -> tuple[str, str]:

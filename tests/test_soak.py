@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from harness import results, speed
+from harness.command import STOPPED
 from harness.datasets.synthetic import SynthSpec, write_corpus
 
 SWEEP = """
@@ -143,3 +144,15 @@ def test_a_run_whose_own_ray_server_dies_ends_and_goes_on(tmp_path: Path, own_ra
     assert run.end() == 2
     assert Run(path, out, resume=True).end() == 1  # the trial with a NaN loss is told
     assert results.read_json(out / "run.json")["complete"]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(tmp_path: Path, own_ray_folder: None) -> None:
+    write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root := tmp_path / "corpus")
+    path, out = tmp_path / "soak.yaml", tmp_path / "run" / "out"
+    path.write_text(SWEEP.format(root=root).replace("seconds: 0.1", "seconds: 5"))
+    run = Run(path, out, resume=False)
+    while not list(out.glob("tune/toy/*/result.json")):
+        assert run.until(time.monotonic() - run.began + 0.5), "it ended before it was told to"
+    run.process.terminate()
+    assert run.end() == STOPPED
