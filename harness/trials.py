@@ -9,6 +9,7 @@ from typing import Any, Literal
 from harness.config import DEFAULT_TRIALS, Range, Retries, Search
 from harness.fit import FitSpec, fit, read_curve
 from harness.jobs import Outcome, attempt
+from harness.pareto import pareto_front
 from harness.types import BadInput
 
 SEED = "seed"
@@ -109,15 +110,6 @@ def judged(results: Sequence[TrialResult], objectives: Sequence[str]) -> list[Tr
         replace(result, objectives=values.get(index, {}), front=best.get(index))
         for index, result in enumerate(results)
     ]
-
-
-def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
-    """Return, for each point, whether no other is as low in every value and lower in one."""
-    return [not any(_dominates(other, point) for other in points) for point in points]
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
 
 
 def run_in_process(plan: TrialPlan) -> list[TrialResult]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import combinations
 
+from harness.pareto import pareto_front
 from reports.figures import BEST, OTHER, Panel, Spec, axis_title, is_wide, plot_axis, plot_layout
 from reports.load import Run, Trial
 from reports.rank import Board, Row
@@ -32,14 +33,6 @@ class Point:
     y: float
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Return which points (x, y) no other beats, where less is better on both axes."""
-    return [
-        not any(a <= x and b <= y and (a, b) != (x, y) for a, b in points)
-        for x, y in points
-    ]  # fmt: skip
-
-
 def speed_fronts(board: Board) -> list[Panel]:
     """Return a panel for the mean rank and one for each ranked metric; none where two rows lack a speed."""
     speed = next((c for c in board.columns if c.name == SPEED_AXIS), None)
@@ -52,7 +45,7 @@ def speed_fronts(board: Board) -> list[Panel]:
         kept = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
         if len(kept) < 2:
             continue
-        on = front([(-p.x, -p.y if higher else p.y) for p in kept])
+        on = pareto_front([(-p.x, -p.y if higher else p.y) for p in kept])
         what = title(card) if card else "Mean rank"
         which = direction(card) if card else "lower is better"
         panels.append(

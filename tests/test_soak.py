@@ -131,14 +131,20 @@ def test_a_run_whose_processes_are_killed_at_random_gives_the_same_table(
     assert not temporary(scratch)
 
 
-@pytest.mark.slow
-def test_a_run_whose_own_ray_server_dies_ends_and_goes_on(tmp_path: Path, own_ray_folder: None) -> None:
-    write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root := tmp_path / "corpus")
-    path, out = tmp_path / "soak.yaml", tmp_path / "run" / "out"
+def trained_slowly(folder: Path) -> tuple[Run, Path, Path]:
+    """Return a run in the middle of its training, its sweep file and its folder."""
+    write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root := folder / "corpus")
+    path, out = folder / "soak.yaml", folder / "run" / "out"
     path.write_text(SWEEP.format(root=root).replace("seconds: 0.1", "seconds: 5"))
     run = Run(path, out, resume=False)
     while not list(out.glob("tune/toy/*/result.json")):
         assert run.until(time.monotonic() - run.began + 0.5), "it ended before it was to be disturbed"
+    return run, path, out
+
+
+@pytest.mark.slow
+def test_a_run_whose_own_ray_server_dies_ends_and_goes_on(tmp_path: Path, own_ray_folder: None) -> None:
+    run, path, out = trained_slowly(tmp_path)
     (raylet,) = (process for process in run.look() if process.name() == "raylet")
     raylet.send_signal(signal.SIGKILL)
     assert run.end() == 2
@@ -148,11 +154,6 @@ def test_a_run_whose_own_ray_server_dies_ends_and_goes_on(tmp_path: Path, own_ra
 
 @pytest.mark.slow
 def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(tmp_path: Path, own_ray_folder: None) -> None:
-    write_corpus(SynthSpec(speakers=3, size=64, seed=5, clips_per_speaker=6), root := tmp_path / "corpus")
-    path, out = tmp_path / "soak.yaml", tmp_path / "run" / "out"
-    path.write_text(SWEEP.format(root=root).replace("seconds: 0.1", "seconds: 5"))
-    run = Run(path, out, resume=False)
-    while not list(out.glob("tune/toy/*/result.json")):
-        assert run.until(time.monotonic() - run.began + 0.5), "it ended before it was told to"
+    run, _, _ = trained_slowly(tmp_path)
     run.process.terminate()
     assert run.end() == STOPPED

@@ -11,9 +11,10 @@ from harness.contracts import TrainingData
 from harness.execute import cluster
 from harness.faults import Unwritable
 from harness.fit import Checkpoints, FitSpec, fit, read_curve, run_fit, run_stage
+from harness.pareto import pareto_front
 from harness.progress import Progress
 from harness.store import Store
-from harness.trials import TrialPlan, TrialResult, judged, pareto_front, run_in_process, spec_of, trial_count
+from harness.trials import TrialPlan, TrialResult, judged, run_in_process, spec_of, trial_count
 from harness.types import BadInput
 from harness.weights import Weights
 

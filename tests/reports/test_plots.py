@@ -12,10 +12,11 @@ import pytest
 from plotly.graph_objects import Figure
 
 from harness import report
+from harness.pareto import pareto_front
 from harness.results import CLIP_COLUMNS, RESULT_COLUMNS, number, read_rows, write_rows
 from reports import write_views
 from reports.extremes import EACH, extremes
-from reports.fronts import front, objective_fronts, speed_fronts
+from reports.fronts import objective_fronts, speed_fronts
 from reports.load import Run, load
 from reports.offsets import offset_histograms
 from reports.parallel import Axis, parallel
@@ -49,7 +50,7 @@ def changed(
 
 def test_a_front_is_what_nothing_beats() -> None:
     points = [(1.0, 5.0), (2.0, 3.0), (2.0, 4.0), (3.0, 3.0), (4.0, 1.0), (1.0, 5.0)]
-    assert front(points) == [True, True, False, False, True, True]
+    assert pareto_front(points) == [True, True, False, False, True, True]
     rng = np.random.default_rng(0)
     cloud = [(float(x), float(y)) for x, y in rng.normal(size=(60, 2))]
     lowest, expected = math.inf, set()
@@ -57,7 +58,7 @@ def test_a_front_is_what_nothing_beats() -> None:
         if y < lowest:
             lowest = y
             expected.add((x, y))
-    assert {p for p, on in zip(cloud, front(cloud), strict=True) if on} == expected
+    assert {p for p, on in zip(cloud, pareto_front(cloud), strict=True) if on} == expected
 
 
 def test_quality_against_speed_has_every_row_once_and_marks_the_front(shown: tuple[Run, Board]) -> None:
