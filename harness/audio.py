@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
-from scipy.signal import lfilter
 
 from harness.types import FPS, SAMPLE_RATE, Audio
 
@@ -27,7 +26,8 @@ Float64 = NDArray[np.float64]
 
 def mel_spectrogram(audio: Audio) -> Float32:
     """Return (80, 1 + N // 200) float32 in [-4, 4] of (N,) mono 16 kHz audio."""
-    emphasised = lfilter([1.0, -0.97], [1.0], audio.astype(np.float64))
+    signal = audio.astype(np.float64)
+    emphasised = np.append(signal[:1], signal[1:] - 0.97 * signal[:-1])
     padded = np.pad(emphasised, _N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
     blocks = [_mel_block(frames[start : start + _BLOCK]) for start in range(0, len(frames), _BLOCK)]

@@ -150,21 +150,28 @@ def actor_pool(
 ) -> Iterator["ActorPool"]:
     """Give a pool of actors, each on one CPU and `gpus`; they end with the block.
 
-    workers: how many; None for one on each CPU that the cluster has by now. Raises BadInput when it has no
+    workers: how many; None for one on each CPU that the cluster has by then. Raises BadInput when it has no
     GPUs enough for one.
     """
-    workers = workers or int(ray.cluster_resources().get("CPU", 0))
-    if gpus:
-        there = ray.cluster_resources().get("GPU", 0)
-        if there < gpus:
-            raise BadInput(f"resources.gpus: {gpus:g} a worker, but the cluster has {there:g}; lower it")
-        workers = min(workers, int(there / gpus))  # an actor that waits for a GPU would wait for ever
-    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
-    pool = ActorPool(remote.remote, workers, progress, retries or Retries())
+    # A cluster started here is this run's alone: its actors need not hold the CPU that each of them has.
+    holds = bool(os.environ.get("RAY_ADDRESS")) or gpus > 0
+    remote = ray.remote(num_cpus=int(holds), num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+    size = partial(_pool_size, workers, gpus)
+    pool = ActorPool(remote.remote, size, progress, retries or Retries(), holds)
     try:
         yield pool
     finally:
         pool.end()
+
+
+def _pool_size(workers: int | None, gpus: float) -> int:
+    there = ray.cluster_resources()
+    workers = workers or int(there.get("CPU", 0))
+    if not gpus:
+        return workers
+    if (found := there.get("GPU", 0)) < gpus:
+        raise BadInput(f"resources.gpus: {gpus:g} a worker, but the cluster has {found:g}; lower it")
+    return min(workers, int(found / gpus))  # an actor that waits for a GPU would wait for ever
 
 
 class _Worker:
@@ -205,21 +212,30 @@ class Chunk:
 
 
 class ActorPool:
-    """An Executor on Ray actors."""
+    """An Executor on Ray actors. holds: whether they keep resources from others while they have no work."""
 
-    def __init__(self, start: Callable[[], Any], workers: int, progress: Progress, retries: Retries) -> None:
-        self._start, self._workers, self._progress, self._retries = start, workers, progress, retries
+    def __init__(
+        self,
+        start: Callable[[], Any],
+        size: Callable[[], int],
+        progress: Progress,
+        retries: Retries,
+        holds: bool = True,
+    ) -> None:
+        self._start, self._size, self._progress, self._retries = start, size, progress, retries
+        self._holds = holds
         self._idle: list[Any] = []
         self._starting: dict[Any, Any] = {}
         self._alive: list[Any] = []
         self._failed_starts = 0
-        for _ in range(workers):
-            self._hire()
+        self._staff()
 
     def map(
         self, job: Job[Any, Any], items: Sequence[Any], label: str, needs: Needs | None = None
     ) -> list[Outcome[Any]]:
         """See Executor."""
+        if items and not self._alive:
+            self._staff()
         outcomes: list[Outcome[Any] | None] = [None] * len(items)
         todo = self._chunks(len(items), one_by_one=needs is not None)
         step = self._progress.start(label, len(items))
@@ -252,10 +268,16 @@ class ActorPool:
         step.finish(_failures(outcomes))
         return [o for o in outcomes if o is not None]
 
+    def rest(self) -> None:
+        """See Executor: actors that hold resources end, and others take their place for the next job."""
+        if self._holds:
+            self.end()
+
     def end(self) -> None:
         """End the actors."""
         for actor in self._alive:
             ray.kill(actor)
+        self._idle, self._starting, self._alive = [], {}, []
 
     def _found(self, ready: Any, chunk: Chunk, actor: Any) -> list[Any]:
         """Return a chunk's outcomes, or the chunks to try again where its process was lost."""
@@ -299,6 +321,11 @@ class ActorPool:
             self._failed_starts = 0
             self._idle.append(actor)
         return None
+
+    def _staff(self) -> None:
+        self._workers = self._size()
+        for _ in range(self._workers):
+            self._hire()
 
     def _hire(self) -> None:
         actor = self._start()

@@ -1,7 +1,6 @@
 """How work reaches workers: a Job is made once per worker and fed items; one bad item costs only itself."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -73,6 +72,10 @@ class Executor(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Leave the machines to others until the next job."""
+        ...
+
 
 class InProcess:
     """The plain executor: this process, one item after another."""
@@ -87,8 +90,5 @@ class InProcess:
             outcomes.append(spoilt(needs[index] if needs else (), outcomes) or attempt(work, item))
         return outcomes
 
-
-@contextmanager
-def in_process() -> Iterator[InProcess]:
-    """Give the plain executor as a pool."""
-    yield InProcess()
+    def rest(self) -> None:
+        """See Executor."""

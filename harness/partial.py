@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import external, results
 from harness.config import Sweep
 from harness.fit import read_curve
-from harness.jobs import in_process
+from harness.jobs import InProcess
 from harness.measure import Aggregate, Comparison, write_lost
 from harness.pipeline import Engine, Run, card_of
 from harness.record import Record, run_folder
@@ -25,7 +25,7 @@ from harness.types import BadInput
 from harness.work import generation_costs
 
 _NOT_MEASURED = "not measured: the run was stopped before"
-_NO_ENGINE = Engine(in_process, run_in_process)
+_NO_ENGINE = Engine(InProcess(), run_in_process)
 
 
 def write_tables(run_dir: Path) -> None:

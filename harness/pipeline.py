@@ -5,7 +5,6 @@ done, so the same call resumes a killed run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -31,9 +30,9 @@ from harness.work import Entrant, Generate, Price, Train, generation_costs, gene
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How work is spread: a pool of workers for items, and a runner for trials."""
+    """How work is spread: a pool of workers for items, and a runner for trials, which needs their cores."""
 
-    pool: Callable[[], AbstractContextManager[Executor]]
+    pool: Executor
     trials: Callable[[TrialPlan], list[TrialResult]]
 
 
@@ -65,16 +64,16 @@ class Run:
 
     def go(self) -> None:
         """Do every step; the tables of `harness.results` and run.json are then written."""
-        with self.engine.pool() as pool:
-            asked, trained_on = self._data(pool)
-            self._train(pool, trained_on)
+        pool = self.engine.pool
+        asked, trained_on = self._data(pool)
+        self._train(pool, trained_on)
+        pool.rest()
         for entry in self.sweep.methods:
             self._trials(entry, trained_on)
         for entry in self.sweep.controls:
             self._enter(entry, entry.config, results.NO_TRIAL, None)
-        with self.engine.pool() as pool:
-            failed = self._generate(pool, asked)
-            self._measure(pool, asked, failed)
+        failed = self._generate(pool, asked)
+        self._measure(pool, asked, failed)
         self.record.finish()
 
     @property

@@ -11,6 +11,7 @@ input, nothing was changed; 130 stopped by Ctrl-C.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from harness import config, external, trackers
@@ -62,19 +63,19 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     from harness.execute import actor_pool, check_resources, cluster
-    from harness.tune import run_trials
-    from reports import write_views
 
     progress, store = Progress(), Store(out.parent / ".store")
     check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
     with tracked(sweep.trackers, out, progress) as watched, cluster(options.workers, [out, store.root]):
         check_resources(sweep.resources)
-        engine = Engine(
-            pool=lambda: actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries),
-            trials=lambda plan: run_trials(plan, progress),
-        )
-        Run(sweep, out, engine, record, store, watched).go()
+        with actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries) as pool:
+            # Slow to import, while the workers come up.
+            from harness.tune import run_trials
+            from reports import write_views
+
+            engine = Engine(pool, partial(run_trials, progress=progress))
+            Run(sweep, out, engine, record, store, watched).go()
     write_views(out)
     progress.say(f"leaderboard: {out / 'leaderboard.html'}")
     for warning in record.fields["warnings"]:

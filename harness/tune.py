@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray.air._internal import usage
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
@@ -30,7 +31,6 @@ from harness.jobs import Outcome, attempt
 from harness.population import Population
 from harness.progress import Progress, Step
 from harness.store import scratch
-from harness.train import fit_on_workers
 from harness.trials import SEED, TrialPlan, TrialResult, ordered, spec_of, trial_count
 from harness.types import BadInput
 
@@ -45,6 +45,8 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     logging.getLogger("ray.tune.execution.tune_controller").setLevel("CRITICAL")  # _Watch tells of losses
+    # Ray counts callbacks for its usage statistics: for that it would load MLflow and W&B, for two seconds.
+    usage.tag_callbacks = bool
     trainable = tune.with_resources(partial(_trial, plan), _resources(plan))
     step = progress.start(f"{plan.spec.method}: training", trial_count(plan.search), "trials")
     shutil.rmtree(_given_up(plan), ignore_errors=True)
@@ -110,6 +112,8 @@ def _trained(plan: TrialPlan, trial: str, spec: FitSpec) -> Path:
     if spec.model_path().exists():
         return spec.model_path()
     if plan.workers > 1:
+        from harness.train import fit_on_workers  # Ray Train is slow to import
+
         fit_on_workers(spec, plan.workers, plan.gpus, plan.retries, name=trial)
         return spec.model_path()
     sink: Any = _report

@@ -1,11 +1,13 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
+import ray
 
-from harness.config import Resources
-from harness.execute import actor_pool, check_resources, cluster
+from harness.config import Resources, Retries
+from harness.execute import ActorPool, _Worker, actor_pool, check_resources, cluster
 from harness.jobs import Executor, InProcess
 from harness.progress import Progress
 from harness.types import BadInput
@@ -85,6 +87,19 @@ def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
         pass
 
 
+@pytest.mark.parametrize("holds", [False, True])
+def test_workers_that_hold_nothing_stay_while_others_work(pool: Executor, holds: bool) -> None:
+    actors = ActorPool(ray.remote(num_cpus=0)(_Worker).remote, lambda: 1, Progress(), Retries(), holds)
+    try:
+        (before,) = actors.map(WhoAmI(), [0], "asking")
+        actors.rest()
+        (after,) = actors.map(WhoAmI(), [0], "asking again")
+    finally:
+        actors.end()
+    assert before.value and after.value
+    assert (before.value == after.value) != holds
+
+
 @pytest.mark.parametrize("where", ["here", "on actors"])
 def test_an_item_waits_for_its_needs_and_shares_their_failure(where: str, pool: Executor) -> None:
     executor = pool if where == "on actors" else InProcess()
@@ -95,17 +110,21 @@ def test_an_item_waits_for_its_needs_and_shares_their_failure(where: str, pool: 
 
 
 def test_chunks_hold_every_item_once_and_end_small() -> None:
-    from harness.config import Retries
-    from harness.execute import ActorPool
-    from harness.progress import Progress
-
     for workers, count in ((1, 1), (2, 96), (3, 1000), (64, 10)):
-        pool = ActorPool(_Started, workers, Progress(), Retries())
+        pool = ActorPool(_Started, partial(int, workers), Progress(), Retries())
         chunks = [chunk.items for chunk in pool._chunks(count, one_by_one=False)]
         assert [item for chunk in chunks for item in chunk] == list(range(count))
         sizes = [len(chunk) for chunk in chunks]
         assert sizes == sorted(sizes, reverse=True) and sizes[-1] == 1 and sizes[0] <= 16
         assert all(len(chunk.items) == 1 for chunk in pool._chunks(count, one_by_one=True))
+
+
+@dataclass(frozen=True)
+class WhoAmI:
+    """Tells which process does the work."""
+
+    def open(self) -> Callable[[int], int]:
+        return lambda item: os.getpid()
 
 
 class _Started:

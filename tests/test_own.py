@@ -13,7 +13,7 @@ import pytest
 
 from harness import catalog, config, data, external, media, results, sweep
 from harness.disclosure import told
-from harness.jobs import InProcess, in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.record import Record, about_sweep
 from harness.requests import write
@@ -72,7 +72,7 @@ def ran(folder: Path, out: Path, *more: str) -> Record:
     out.mkdir()
     record = Record.begin(out, about_sweep(sweep_), ["test"], False)
     store = Store(folder / ".store")
-    Run(sweep_, out, Engine(in_process, run_in_process), record, store).go()
+    Run(sweep_, out, Engine(InProcess(), run_in_process), record, store).go()
     return record
 
 

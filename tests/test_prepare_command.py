@@ -21,7 +21,7 @@ from harness.datasets import synthetic
 from harness.datasets.synthetic import SynthSpec, write_corpus
 from harness.faces import POLICIES
 from harness.faults import Unwritable
-from harness.jobs import InProcess, in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.prepared import arrays, index, tars
 from harness.prepared.command import Asked, Preparation
@@ -289,7 +289,7 @@ def sweep_on(folder: Path, reader: str, root: Path, more: str = "") -> list[dict
     path.write_text(SWEEP.format(reader=reader, root=root, more=more))
     chosen = config.load(path)
     record = Record.begin(folder, about_sweep(chosen), ["test"], False)
-    Run(chosen, folder, Engine(in_process, run_in_process), record, Store(folder / ".store")).go()
+    Run(chosen, folder, Engine(InProcess(), run_in_process), record, Store(folder / ".store")).go()
     return [row for row in results.read_rows(folder / "results.csv") if row["metric"] not in speed.NAMES]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness import config, report, results, speed, sweep
 from harness.datasets.synthetic import SynthSpec, write_corpus
-from harness.jobs import in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.record import Record, about_sweep
 from harness.store import Store
@@ -51,7 +51,7 @@ def run(path: Path, out: Path, resume: bool = False, overrides: Sequence[str] = 
     chosen = config.load(path, overrides)
     out.mkdir(parents=True, exist_ok=True)
     record = Record.begin(out, about_sweep(chosen), ["test"], resume)
-    Run(chosen, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
+    Run(chosen, out, Engine(InProcess(), run_in_process), record, Store(out.parent / ".store")).go()
     return record
 
 

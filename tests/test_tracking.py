@@ -13,7 +13,7 @@ import pytest
 
 from harness import config, results, sweep, trackers, tracking
 from harness.datasets.synthetic import SynthSpec, write_corpus
-from harness.jobs import in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.progress import Progress
 from harness.record import Record, about_sweep
@@ -58,7 +58,7 @@ def run(root: Path, out: Path, names: Sequence[str], resume: bool = False) -> li
     chosen = config.load(path)
     record = Record.begin(out, about_sweep(chosen), ["test"], resume)
     with tracked(names, out, Progress()) as watched:
-        engine = Engine(in_process, run_in_process)
+        engine = Engine(InProcess(), run_in_process)
         Run(chosen, out, engine, record, Store(out.parent / ".store"), watched).go()
     return [row for row in results.read_rows(out / "results.csv") if row["metric"] not in NAMES]
 

@@ -24,7 +24,7 @@ import yaml
 from harness import config
 from harness.bench.rows import Bar, Row, What, alone
 from harness.command import count
-from harness.jobs import in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.record import Record, about_sweep
 from harness.store import Store
@@ -90,7 +90,7 @@ def plain(out: Path, tree: dict[str, Any]) -> dict[str, float]:
     _forget(out.parent / ".store")
     out.mkdir()
     record = Record.begin(out, about_sweep(sweep), ["bench"], resume=False)
-    Run(sweep, out, Engine(in_process, run_in_process), record, Store(out.parent / ".store")).go()
+    Run(sweep, out, Engine(InProcess(), run_in_process), record, Store(out.parent / ".store")).go()
     times: dict[str, float] = record.fields["times"]
     return times
 

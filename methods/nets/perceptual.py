@@ -13,7 +13,6 @@ from typing import Literal, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models import vgg19
 
 from harness.weights import Weights
 from methods.nets.blocks import frozen
@@ -104,6 +103,8 @@ def _embedded_stages(weights: Weights) -> list[nn.Module]:
 
 
 def _vgg19_stages(weights: Weights) -> list[nn.Module]:
+    from torchvision.models import vgg19  # slow to import, and seldom asked for
+
     model = vgg19(weights=None)
     model.load_state_dict(weights.state_dict("vgg19"))
     layers = list(model.features.children())

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.signal import resample_poly
 from torch import nn
 
 from harness.types import FPS, SAMPLE_RATE, Audio
@@ -40,6 +39,8 @@ class Hearing:
     def prepared(self, audio: Audio) -> Audio:
         """Return a whole clip's wave, (N * rate / 16000,), from (N,) at 16 kHz; silence stays silence."""
         if self.rate != SAMPLE_RATE:
+            from scipy.signal import resample_poly  # slow to import, and not all methods need it
+
             audio = resample_poly(audio, 1, SAMPLE_RATE // self.rate).astype(np.float32)
         if self.levelled and len(audio):
             audio = audio - audio.mean()

@@ -7,7 +7,7 @@ import pytest
 
 from harness import config, corpus, datasets
 from harness.datasets.synthetic import SynthSpec, write_corpus
-from harness.jobs import in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.record import Record, about_sweep
 from harness.store import Store
@@ -38,8 +38,7 @@ def test_a_corpus_says_what_it_is_and_where_its_split_is_from(root: Path, tmp_pa
     data = config.validated(
         config.Data, {"reader": "crema_d", "root": root, "split": tmp_path / "three.yaml"}, "test"
     )
-    with in_process() as pool:
-        found = corpus.gather(pool, data, 1, Store(tmp_path / "store"), Weights(None))
+    found = corpus.gather(InProcess(), data, 1, Store(tmp_path / "store"), Weights(None))
     assert {s.speaker: s.split for s in found.samples} == {"1001": "train", "1002": "val", "1003": "test"}
     assert found.split_source.startswith("three version 4 (")
     assert len(found.emotions) == 6 and found.notes == ()
@@ -74,7 +73,7 @@ def test_training_on_a_tested_speaker_stops_the_run_and_the_record_names_both_sp
     out = tmp_path / "out"
     out.mkdir()
     record = Record.begin(out, about_sweep(chosen), ["test"], resume=False)
-    road = Run(chosen, out, Engine(in_process, run_in_process), record, Store(tmp_path / "store"))
+    road = Run(chosen, out, Engine(InProcess(), run_in_process), record, Store(tmp_path / "store"))
     with pytest.raises(BadInput, match="trains on 1 speakers that data tests: 1003: a leak"):
         road.go()
     told = json.loads((out / "run.json").read_text())

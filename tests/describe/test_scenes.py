@@ -13,7 +13,7 @@ from harness.datasets.synthetic import SynthSpec, draw, plan, write_corpus
 from harness.describe import Shot, describe
 from harness.describe.endpoint import Endpoint
 from harness.describe.template import LOOKS
-from harness.jobs import InProcess, in_process
+from harness.jobs import InProcess
 from harness.pipeline import Engine, Run
 from harness.prepare import PreparedClip
 from harness.record import Record, about_sweep
@@ -119,7 +119,7 @@ def run(corpus: Path, folder: Path, scenes: str) -> Record:
     out = folder / scenes
     out.mkdir()
     record = Record.begin(out, about_sweep(chosen), ["test"], False)
-    Run(chosen, out, Engine(in_process, run_in_process), record, Store(folder / ".store")).go()
+    Run(chosen, out, Engine(InProcess(), run_in_process), record, Store(folder / ".store")).go()
     return record
 
 

@@ -12,7 +12,6 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from .expression import AU_NAMES
 from .identity import Geometry
@@ -56,6 +55,8 @@ def motion_of(pose: Floats, shift: Floats, units: Floats) -> Motion:
 
 def contour(geometry: Geometry, points: int = 160) -> Floats:
     """Return the right half of the head's outline from the crown to the chin, (points, 2)."""
+    from scipy.interpolate import PchipInterpolator  # slow to import, and only who draws needs it
+
     cheek, jaw, chin = geometry.cheek_width, geometry.jaw_width, geometry.chin_width
     bottom = geometry.chin_y
     crown = np.linspace(0, np.pi / 2, 8)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from harness.types import SAMPLE_RATE, SAMPLES_PER_FRAME, Audio
 
@@ -97,6 +96,8 @@ def speak(text: str, voice: Voice, emotion: str, intensity: float, generator: np
 def _to_audio(
     pcm: NDArray[np.int16], rate: int, lead: float, gain_db: float, generator: np.random.Generator
 ) -> Audio:
+    from scipy.signal import resample_poly  # slow to import, and only who draws needs it
+
     speech = resample_poly(pcm.astype(np.float64) / 32768, SAMPLE_RATE // 50, rate // 50)
     loud = np.sqrt(np.mean(speech**2))
     speech *= 0.06 / loud * 10 ** (gain_db / 20)
