@@ -30,7 +30,7 @@ from methods.nets.arriving import AHEAD, arriving_mel, whole_mel
 from methods.nets.asked import collected, sound_asked_for
 from methods.nets.saved import read_model, write_model
 
-_CHUNK = 50  # frames at once: memory does not grow with a clip's length
+_CHUNK = 25  # frames at once: memory does not grow with a clip's length; 50 take longer each on one core
 
 
 class CVAE:
@@ -116,6 +116,7 @@ class CVAE:
     def _ready(self, generator: Generator) -> None:
         self._generator = generator.eval()
         self._painter = Painter(generator)
+        self._painter.warm(self.config.image_size, len(self.config.emotions))
 
     def _asked(self, request: Request) -> tuple[Audio, "_Canvas"]:
         """Return the request's sound and what it is painted on, or raise BadInput for what cannot be."""

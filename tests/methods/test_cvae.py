@@ -9,6 +9,8 @@ import torch
 from made_up import EMOTIONS, SIZE, request_for
 from pydantic import ValidationError
 from torch import Tensor
+from torch.backends import mkldnn
+from torch.utils.flop_counter import FlopCounterMode
 
 from harness.contracts import Live, Training, TrainingData
 from harness.types import BadInput
@@ -19,6 +21,7 @@ from methods.cvae.config import Config
 from methods.cvae.losses import divergence, reconstruction
 from methods.cvae.network import Generator, Output, latent_shape
 from methods.cvae.painter import Painter
+from methods.nets.packed import Packed
 from methods.nets.sampling import Draw, WindowSampler
 
 TINY = Config(
@@ -292,6 +295,38 @@ def test_the_painter_paints_what_the_generator_does_whatever_the_batch(config: C
         torch.set_num_threads(threads)
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=0)
     assert torch.equal(together, torch.cat(alone))
+
+
+def test_the_painters_operations_are_counted_as_the_generators() -> None:
+    """So `harness.cost` counts them; the painter leaves out what only training wants."""
+    generator = Generator(TINY)
+    pictures, mel, label, _ = inputs(1, TINY)
+    painter, counts = Painter(generator), []
+    emotion = painter.emotion(label)
+    for paint in (
+        lambda: generator(pictures, mel, label, None),
+        lambda: painter(pictures, mel, emotion),
+    ):
+        with mkldnn.flags(enabled=False), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            paint()
+        counts.append(counter.get_total_flops())
+    assert 0.95 * counts[0] < counts[1] < 1.05 * counts[0]
+
+
+def test_a_loaded_models_first_frame_waits_for_nothing_that_is_made_once(
+    fitted: CVAE, corpus: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted.save(tmp_path)
+    loaded = CVAE(TINY)
+    loaded.load(tmp_path)
+
+    def late(*_: object) -> Tensor:
+        raise AssertionError("laid out while a clip waits")
+
+    monkeypatch.setattr(Packed, "_laid_out", late)
+    asked = request_for(corpus.clips[0])
+    assert asked.audio is not None
+    assert next(loaded.live(replace(asked, frames=1), iter([asked.audio]))).shape == (1, SIZE, SIZE, 3)
 
 
 def test_live_frames_equal_the_clips_bit_for_bit(fitted: CVAE, corpus: TrainingData) -> None:
