@@ -155,21 +155,44 @@ class FitSpec:
 
 
 @dataclass(slots=True)
-class Checkpoints:
-    """The last checkpoint of one training, in the store, so that a killed worker's successor goes on from it.
+class Sparing:
+    """A Sink that hands on every point, and a checkpoint when those before have cost little enough.
 
-    A Sink: it keeps a checkpoint at most every `seconds`.
+    sink: writes the checkpoints that it is given. share: the part of the time so far that this may take, so a
+    large model has a few and a small one many.
     """
 
-    folder: Path
-    seconds: float = 30.0
-    _last: float = field(default_factory=time.monotonic)
+    sink: Sink
+    share: float = 0.02
+    _spent: float = 0.0
+    _begun: float = field(default_factory=lambda: time.monotonic())
 
     def __call__(
         self, step: int, losses: Mapping[str, float], checkpoint: Callable[[Path], None] | None
     ) -> None:
-        """Keep this step's checkpoint if it is time."""
-        if checkpoint is None or time.monotonic() - self._last < self.seconds:
+        """Hand on this step's point."""
+        now = time.monotonic()
+        if checkpoint is None or self._spent > self.share * (now - self._begun):
+            self.sink(step, losses, None)
+            return
+        self.sink(step, losses, checkpoint)
+        self._spent += time.monotonic() - now
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The last checkpoint of one training, in the store, so that a killed worker's successor goes on from it.
+
+    A Sink: it keeps the checkpoints that it is given.
+    """
+
+    folder: Path
+
+    def __call__(
+        self, step: int, losses: Mapping[str, float], checkpoint: Callable[[Path], None] | None
+    ) -> None:
+        """Keep this step's checkpoint."""
+        if checkpoint is None:
             return
 
         def build(folder: Path) -> None:
@@ -180,7 +203,6 @@ class Checkpoints:
         write_whole(self.folder / f"{step:09d}", build)
         for folder in older:
             shutil.rmtree(folder)
-        self._last = time.monotonic()
 
     def latest(self) -> Path | None:
         """Return the last checkpoint's folder, None at the start."""
@@ -210,7 +232,8 @@ def run_stage(spec: FitSpec, stage: str) -> Path:
     def build(folder: Path) -> None:
         folder.mkdir()
         resume = kept.latest()
-        curve = Curve(f"{spec.method} stage {stage}", kept, points=read_curve(resume) if resume else [])
+        points = read_curve(resume) if resume else []
+        curve = Curve(f"{spec.method} stage {stage}", Sparing(kept), points=points)
         started = time.monotonic()
         spec.build().run_stage(stage, spec.training(curve, resume=resume), folder)
         (folder / SECONDS_FILE).write_text(json.dumps(round(time.monotonic() - started, 1)))
@@ -226,7 +249,7 @@ def run_fit(spec: FitSpec) -> Path:
     path = spec.model_path()
     kept = Checkpoints(spec.store.path("checkpoints", [path.name]))
     if not path.exists():
-        fit(spec, kept, kept.latest())
+        fit(spec, Sparing(kept), kept.latest())
     kept.clear()
     return path
 

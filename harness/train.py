@@ -20,7 +20,7 @@ from ray.train.v2.api.exceptions import ControllerError, PreemptionError, Traini
 from harness.config import Retries
 from harness.execute import LOST, loss_of
 from harness.faults import Loss, lost_to, no_room, unwritable
-from harness.fit import FitSpec, fit
+from harness.fit import FitSpec, Sparing, fit
 from harness.store import scratch
 from harness.types import BadInput
 
@@ -105,11 +105,12 @@ def _worker(config: Mapping[str, Any]) -> None:
         "wrap": ray.train.torch.prepare_model,
         "average": _average,
     }
+    sink = Sparing(_sink(rank))
     if checkpoint is None:
-        fit(config["spec"], sink=_sink(rank), **place)
+        fit(config["spec"], sink=sink, **place)
     else:
         with checkpoint.as_directory() as folder:
-            fit(config["spec"], sink=_sink(rank), resume=Path(folder), **place)
+            fit(config["spec"], sink=sink, resume=Path(folder), **place)
 
 
 def _average(losses: Mapping[str, float]) -> Mapping[str, float]:

@@ -26,7 +26,7 @@ from ray.tune.search.optuna import OptunaSearch
 from harness.config import Range, Search
 from harness.execute import LOST, check_home, loss_of
 from harness.faults import Loss, Unwritable, lost_to
-from harness.fit import FitSpec, fit, read_curve
+from harness.fit import FitSpec, Sparing, fit, read_curve
 from harness.jobs import Outcome, attempt
 from harness.population import Population
 from harness.progress import Progress, Step
@@ -116,7 +116,7 @@ def _trained(plan: TrialPlan, trial: str, spec: FitSpec) -> Path:
 
         fit_on_workers(spec, plan.workers, plan.gpus, plan.retries, name=trial)
         return spec.model_path()
-    sink: Any = _report
+    sink: Any = Sparing(_report)
     population = None
     if plan.search.algorithm == "pbt":
         params = {name: spec.config[name] for name in plan.search.space if name != SEED}

@@ -10,7 +10,7 @@ from harness.config import Range, Retries, Search
 from harness.contracts import TrainingData
 from harness.execute import cluster
 from harness.faults import Unwritable
-from harness.fit import Checkpoints, FitSpec, fit, read_curve, run_fit, run_stage
+from harness.fit import Checkpoints, FitSpec, Sparing, fit, read_curve, run_fit, run_stage
 from harness.pareto import pareto_front
 from harness.progress import Progress
 from harness.store import Store
@@ -107,7 +107,7 @@ def test_the_curve_goes_on_where_the_checkpoint_stopped(tmp_path: Path) -> None:
 
 def test_a_training_goes_on_from_the_last_checkpoint_that_was_kept(tmp_path: Path) -> None:
     spec = plan(tmp_path, GRID).spec.with_params({"alpha": 1.0})
-    kept = Checkpoints(spec.store.path("checkpoints", [spec.model_path().name]), seconds=0)
+    kept = Checkpoints(spec.store.path("checkpoints", [spec.model_path().name]))
 
     def die_at_third(step: int, losses: Mapping[str, float], write: Callable[[Path], None] | None) -> None:
         if step == 3:
@@ -120,6 +120,28 @@ def test_a_training_goes_on_from_the_last_checkpoint_that_was_kept(tmp_path: Pat
     model = run_fit(spec)
     assert [step for step, _ in read_curve(model)] == [1, 2, 3, 4]
     assert not kept.folder.exists()
+
+
+def test_checkpoints_take_little_of_a_training_and_points_are_all_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    told: list[tuple[int, bool]] = []
+
+    def sink(step: int, losses: Mapping[str, float], write: Callable[[Path], None] | None) -> None:
+        nonlocal now
+        told.append((step, write is not None))
+        now += 1.0 if write is not None else 0.0
+
+    monkeypatch.setattr("harness.fit.time.monotonic", lambda: now)
+    sparing = Sparing(sink, share=0.02)
+    for step in range(1, 21):
+        now += 10.0
+        sparing(step, {}, lambda folder: None)
+    assert [step for step, _ in told] == [*range(1, 21)]
+    assert [step for step, kept in told if kept] == [1, 5, 10, 15, 20]
+    sparing(21, {}, None)
+    assert told[-1] == (21, False)
 
 
 CLIMB = {"space": {"rate": {"low": 0.1, "high": 10.0}}, "trials": 4}
