@@ -22,7 +22,7 @@ import ray
 import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from harness import nodes
+from harness import head, nodes
 from harness.config import Resources, Retries
 from harness.faults import HomeLost, Loss, lost_to
 from harness.jobs import Job, Needs, Outcome, attempt, spoilt
@@ -84,7 +84,7 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
     if threading.current_thread() is threading.main_thread():
         # Ray's own would abort with a trace; this one ends the run as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with head.watched(ray.get_runtime_context().gcs_address, close=ray.shutdown):
         there = int(ray.cluster_resources().get("CPU", 0))
         if not there:
             raise BadInput(f"RAY_ADDRESS={address}: the cluster has no CPU for work yet; add nodes first")
@@ -92,8 +92,6 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
         if len(ids := [node["NodeID"] for node in ray.nodes() if node["Alive"]]) > 1:
             nodes.check(partial(_ask, ids), folders)
         yield workers or there
-    finally:
-        ray.shutdown()
 
 
 def check_resources(asked: Resources) -> None:

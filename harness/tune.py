@@ -44,6 +44,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
     Raises Unwritable when a trial found no room for what it makes.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # it would make Ctrl-C the search's end, not the run's
     logging.getLogger("ray.tune.execution.tune_controller").setLevel("CRITICAL")  # _Watch tells of losses
     trainable = tune.with_resources(partial(_trial, plan), _resources(plan))
     step = progress.start(f"{plan.spec.method}: training", trial_count(plan.search), "trials")
