@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution import tune_controller
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
@@ -218,6 +221,18 @@ def _result(plan: TrialPlan, result: Any) -> TrialResult:
     return TrialResult(params, "done", None, model, copied=copied)
 
 
+class _Actors(RayActorManager):  # type: ignore[misc]  # Ray is untyped here
+    """Ray's own, for whom a trial ended for want of memory is an unknown error, and the search's end."""
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg=str(exception))
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+tune_controller.RayActorManager = _Actors
+
+
 class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Feeds the project's own progress line, and counts what trials lose by kind.
 
@@ -261,7 +276,9 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         budget, times = self._plan.retries.node, losses["node"]
         if loss != "node":
             budget, times = self._plan.retries.worker, losses["worker"] + losses["memory"]
-        self._progress.say(f"{self._plan.spec.method}: a trial lost its {loss}, {times} of {budget} retries")
+        self._progress.say(
+            f"{self._plan.spec.method}: a trial was lost (to: {loss}), {times} of {budget} retries"
+        )
         if times > budget:
             why = "" if isinstance(error, LOST) else f"; the last: {error}"
             folder = _given_up(self._plan)
