@@ -22,9 +22,9 @@ import ray
 import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from harness import nodes
+from harness import head, nodes
 from harness.config import Resources, Retries
-from harness.faults import HomeLost, Loss, lost_to
+from harness.faults import HomeLost, Loss, lost_to, not_started
 from harness.jobs import Job, Needs, Outcome, attempt, spoilt
 from harness.progress import Progress
 from harness.types import BadInput
@@ -84,7 +84,7 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
     if threading.current_thread() is threading.main_thread():
         # Ray's own would abort with a trace; this one ends the run as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with head.watched(ray.get_runtime_context().gcs_address, close=ray.shutdown):
         there = int(ray.cluster_resources().get("CPU", 0))
         if not there:
             raise BadInput(f"RAY_ADDRESS={address}: the cluster has no CPU for work yet; add nodes first")
@@ -92,8 +92,6 @@ def cluster(workers: int | None, folders: Sequence[Path] = ()) -> Iterator[int]:
         if len(ids := [node["NodeID"] for node in ray.nodes() if node["Alive"]]) > 1:
             nodes.check(partial(_ask, ids), folders)
         yield workers or there
-    finally:
-        ray.shutdown()
 
 
 def check_resources(asked: Resources) -> None:
@@ -193,22 +191,28 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items, by index, that travel together, and how often their process was lost, by kind."""
+    """Items, by index, that travel together, and how often their process was lost, by kind.
+
+    alone: nothing runs beside it. Where memory runs low Ray ends a node's workers together: a hungry item
+    would take its neighbours along each time.
+    """
 
     items: list[int]
     losses: Counter[Loss] = field(default_factory=Counter)
+    alone: bool = False
 
     def after(self, loss: Loss, retries: Retries) -> "list[Chunk] | Outcome[Any]":
         """Return what to try again now that the process was lost; the outcome of an item without retries."""
+        alone = self.alone or loss == "memory"
         if loss != "node" and len(self.items) > 1:
-            return [Chunk([item], self.losses.copy()) for item in self.items]
+            return [Chunk([item], self.losses.copy(), alone) for item in self.items]
         losses = self.losses + Counter([loss])
         times, budget = losses[loss], retries.node
         if loss != "node":
             times, budget = losses["worker"] + losses["memory"], retries.worker
         if times > budget:
             return Outcome(reason=(reason := lost_to(loss, times)), crash=reason)
-        return [Chunk(self.items, losses)]
+        return [Chunk(self.items, losses, alone)]
 
 
 class ActorPool:
@@ -243,11 +247,13 @@ class ActorPool:
         running: dict[Any, tuple[Chunk, Any]] = {}
         try:
             while todo or running:
-                while self._idle and (chunk := _next(todo, needs, outcomes)) is not None:
+                beside = [chunk for chunk, _ in running.values()]
+                while self._idle and (chunk := _next(todo, beside, needs, outcomes)) is not None:
                     if needs and (lost := spoilt(needs[chunk.items[0]], outcomes)):
                         outcomes[chunk.items[0]] = lost
                         step.advance(1)
                         continue
+                    beside.append(chunk)
                     actor = self._idle.pop()
                     running[actor.run.remote(key, shared, [items[i] for i in chunk.items])] = (chunk, actor)
                 if not todo and not running:
@@ -258,7 +264,8 @@ class ActorPool:
                 chunk, actor = running.pop(ready)
                 found = self._found(ready, chunk, actor)
                 if not isinstance(found[0], Outcome):
-                    todo[:0] = found
+                    place = len(todo) if found[0].alone else 0
+                    todo[place:place] = found
                     continue
                 for index, outcome in zip(chunk.items, found, strict=True):
                     outcomes[index] = outcome
@@ -315,7 +322,9 @@ class ActorPool:
         except LOST as error:
             self._failed_starts += 1
             if self._failed_starts > _FAILED_STARTS:
-                raise BadInput(f"no worker process can be started: {error}") from error
+                raise BadInput(
+                    f"no worker process can be started: {not_started(loss_of(error), error)}"
+                ) from error
             self._dismiss(actor)
         else:
             self._failed_starts = 0
@@ -349,9 +358,18 @@ class ActorPool:
         return chunks
 
 
-def _next(todo: list[Chunk], needs: Needs | None, outcomes: Sequence[Outcome[Any] | None]) -> Chunk | None:
-    """Take the first chunk that can start off the list; None when all wait for something."""
+def _next(
+    todo: list[Chunk],
+    beside: Sequence[Chunk],
+    needs: Needs | None,
+    outcomes: Sequence[Outcome[Any] | None],
+) -> Chunk | None:
+    """Take the first chunk that can start beside those that run off the list; None when all wait."""
+    if any(chunk.alone for chunk in beside):
+        return None
     for place, chunk in enumerate(todo):
+        if chunk.alone and beside:
+            continue
         if needs is None or all(outcomes[i] is not None for i in needs[chunk.items[0]]):
             return todo.pop(place)
     return None

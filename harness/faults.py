@@ -101,6 +101,14 @@ def lost_to(loss: Loss, times: int) -> str:
     )
 
 
+def not_started(loss: Loss, error: BaseException) -> str:
+    """Return why a worker process was lost, again and again, before it had anything to do."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]  # Ray adds half a page
+    if loss != "memory":
+        return said
+    return f"out of memory: end what else runs there, or lower --workers ({said})"
+
+
 def check_room(*folders: Path) -> None:
     """Raise Unwritable where a folder cannot be written to, or has too little room to begin a run."""
     for folder in folders:

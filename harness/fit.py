@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from harness import catalog, config
 from harness.contracts import AT_GENERATION, Method, Training, TrainingData, keep_model
 from harness.store import Store, code_version, write_whole
@@ -226,6 +228,7 @@ def finished(path: Path, store: Store) -> bool:
 
 def run_stage(spec: FitSpec, stage: str) -> Path:
     """Return the stage's artefact folder, trained first if it is not in the store."""
+    _quiet()
     path = spec.stage_path(stage)
     kept = Checkpoints(spec.store.path("checkpoints", [path.name]))
 
@@ -264,6 +267,7 @@ def fit(
     average: Average = own,
 ) -> Curve:
     """Train one trial, put its model into the store, return its curve; FloatingPointError on a NaN."""
+    _quiet()
     curve = Curve(f"{spec.method} {_short(spec)}", sink, average, read_curve(resume) if resume else [])
     method = spec.build()
     method.fit(spec.training(curve, resume=resume, rank=rank, world=world, wrap=wrap))
@@ -276,6 +280,11 @@ def fit(
     if rank == 0:
         write_whole(spec.model_path(), build)
     return curve
+
+
+def _quiet() -> None:
+    """Let OpenCV use this thread alone: idle ones of its own take the cores from other trials."""
+    cv2.setNumThreads(1)
 
 
 def _short(spec: FitSpec) -> str:

@@ -19,6 +19,9 @@ from typing import Any
 
 from ray import cloudpickle, tune
 from ray.air._internal import usage
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution import tune_controller
 from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
@@ -44,6 +47,7 @@ def run_trials(plan: TrialPlan, progress: Progress) -> list[TrialResult]:
     Raises Unwritable when a trial found no room for what it makes.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # it would make Ctrl-C the search's end, not the run's
     logging.getLogger("ray.tune.execution.tune_controller").setLevel("CRITICAL")  # _Watch tells of losses
     # Ray counts callbacks for its usage statistics: for that it would load MLflow and W&B, for two seconds.
     usage.tag_callbacks = bool
@@ -221,6 +225,18 @@ def _result(plan: TrialPlan, result: Any) -> TrialResult:
     return TrialResult(params, "done", None, model, copied=copied)
 
 
+class _Actors(RayActorManager):  # type: ignore[misc]  # Ray is untyped here
+    """Ray's own, for whom a trial ended for want of memory is an unknown error, and the search's end."""
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg=str(exception))
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+tune_controller.RayActorManager = _Actors
+
+
 class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
     """Feeds the project's own progress line, and counts what trials lose by kind.
 
@@ -264,7 +280,9 @@ class _Watch(tune.Callback):  # type: ignore[misc]  # Ray is untyped here
         budget, times = self._plan.retries.node, losses["node"]
         if loss != "node":
             budget, times = self._plan.retries.worker, losses["worker"] + losses["memory"]
-        self._progress.say(f"{self._plan.spec.method}: a trial lost its {loss}, {times} of {budget} retries")
+        self._progress.say(
+            f"{self._plan.spec.method}: a trial was lost (to: {loss}), {times} of {budget} retries"
+        )
         if times > budget:
             why = "" if isinstance(error, LOST) else f"; the last: {error}"
             folder = _given_up(self._plan)

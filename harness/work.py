@@ -141,6 +141,7 @@ class Generate:
 
     def open(self) -> Callable[[tuple[Entrant, Ask] | Price], Cost | None]:
         """See Job."""
+        cv2.setNumThreads(1)
         loaded: dict[str, Method] = {}
 
         def one(item: tuple[Entrant, Ask] | Price) -> Cost | None:

@@ -1,7 +1,8 @@
-"""Losses by kind, want of room and of memory, what killed writers leave: without Ray."""
+"""Losses by kind, want of room and of memory, what killed writers leave: without a cluster."""
 
 import errno
 import os
+import pickle
 import resource
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray.exceptions
 import torch
+from ray.air.execution._internal import RayActorManager
+from ray.tune.execution import tune_controller
 from safetensors.torch import save_file
 
-from harness import faults, nodes, store
+from harness import execute, faults, nodes, store, tune
 from harness.config import Retries
 from harness.execute import Chunk
 from harness.faults import Loss, Unwritable
@@ -55,6 +59,33 @@ def test_a_lost_node_keeps_a_chunk_whole_and_a_lost_worker_takes_it_apart() -> N
 def _chunks(found: list[Chunk] | Outcome[object]) -> list[Chunk]:
     assert isinstance(found, list)
     return found
+
+
+LOW = (
+    "2 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 10.0.0.2, ID: 8) "
+    "was 5.19GB used / 23.54GB limit (0.220399)\nOOM kill reason: Memory usage 5550014464B exceeded threshold"
+)
+"""How Ray 2.60 begins to tell of it; half a page follows."""
+
+
+def test_rays_words_for_want_of_memory_are_known_and_told_in_one_line() -> None:
+    error = ray.exceptions.OutOfMemoryError(LOW)
+    assert execute.loss_of(error) == "memory"
+    said = faults.not_started("memory", error)
+    assert said.startswith("out of memory: ") and "--workers" in said and said.endswith("(0.220399))")
+    assert faults.not_started("worker", ray.exceptions.WorkerCrashedError()).count("\n") == 0
+
+
+def test_a_trial_ended_for_want_of_memory_is_to_tune_one_whose_actor_died(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Exception] = []
+    monkeypatch.setattr(RayActorManager, "_actor_task_failed", lambda self, task, error: seen.append(error))
+    manager = tune_controller.RayActorManager(resource_manager=None)
+    manager._actor_task_failed(None, ray.exceptions.OutOfMemoryError(LOW))
+    (error,) = seen
+    assert isinstance(error, ray.exceptions.RayActorError)
+    assert isinstance(error, tune.LOST) and execute.loss_of(pickle.loads(pickle.dumps(error))) == "memory"
 
 
 def full(kind: str, folder: Path) -> None:

@@ -1,11 +1,14 @@
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 import ray
 
+from harness import execute
 from harness.config import Resources, Retries
 from harness.execute import ActorPool, _Worker, actor_pool, check_resources, cluster
 from harness.jobs import Executor, InProcess
@@ -24,6 +27,24 @@ class Halve:
             if item == 7:
                 raise BadInput("seven.mp4: broken")
             return 1 / item
+
+        return one
+
+
+@dataclass(frozen=True)
+class Spans:
+    """0 kills its process at first; the others tell from when to when they ran, and so does 0 in the end."""
+
+    mark: Path
+
+    def open(self) -> Callable[[int], tuple[float, float]]:
+        def one(item: int) -> tuple[float, float]:
+            began = time.monotonic()
+            if item == 0 and not self.mark.exists():
+                self.mark.touch()
+                os._exit(1)
+            time.sleep(0.1 if item else 4.0)  # long enough for a new worker to come up meanwhile
+            return began, time.monotonic()
 
         return one
 
@@ -58,6 +79,16 @@ def test_actors_agree_and_only_the_killer_item_is_lost(pool: Executor) -> None:
             assert outcome.reason == "seven.mp4: broken"
         else:
             assert outcome.value == 1 / item
+
+
+def test_what_was_lost_for_want_of_memory_runs_again_with_nothing_beside_it(
+    pool: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "loss_of", lambda error: "memory")
+    outcomes = pool.map(Spans(tmp_path / "mark"), [*range(8)], "eating")
+    (began, ended), *others = [o.value for o in outcomes if o.value is not None]
+    assert len(others) == 7
+    assert all(end <= began or start >= ended for start, end in others)
 
 
 def test_a_job_that_cannot_be_opened_says_why_in_one_line(pool: Executor) -> None:

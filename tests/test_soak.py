@@ -35,14 +35,17 @@ LONGEST = 600.0
 class Run:
     """A run in a process of its own, and all processes that were ever seen to descend from it."""
 
-    def __init__(self, path: Path, out: Path, resume: bool) -> None:
+    def __init__(
+        self, path: Path, out: Path, resume: bool, address: str = "", said: Path | None = None
+    ) -> None:
         command = [sys.executable, "-m", "harness.sweep", str(path), "--out", str(out), "--workers", "2"]
-        self.process = subprocess.Popen(
-            [*command, *(["--resume"] if resume else [])],
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "RAY_ADDRESS": ""},
-        )
+        with (said or Path(os.devnull)).open("w") as stderr:
+            self.process = subprocess.Popen(
+                [*command, *(["--resume"] if resume else [])],
+                stderr=stderr,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "RAY_ADDRESS": address},
+            )
         self.seen: dict[int, psutil.Process] = {}
         self.began = time.monotonic()
 
@@ -153,7 +156,10 @@ def test_a_run_whose_own_ray_server_dies_ends_and_goes_on(tmp_path: Path, own_ra
 
 
 @pytest.mark.slow
-def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(tmp_path: Path, own_ray_folder: None) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_stop_says_so_and_leaves_nothing(
+    tmp_path: Path, own_ray_folder: None, told: signal.Signals
+) -> None:
     run, _, _ = trained_slowly(tmp_path)
-    run.process.terminate()
+    run.process.send_signal(told)
     assert run.end() == STOPPED
