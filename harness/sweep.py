@@ -6,7 +6,8 @@
 
 A method or metric of your own is named as package.module; reports/docs/adding.md has whole examples.
 Exit codes: 0 everything done; 1 done, but a trial or a clip failed (said, and listed in run.json); 2 bad
-input, nothing was changed; 130 stopped by Ctrl-C.
+input, nothing was changed, or the machine failed (no room, a lost cluster: go on with --resume); 130 stopped
+by Ctrl-C.
 """
 
 import argparse

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 
 from harness import tune
@@ -120,6 +121,16 @@ def test_a_training_goes_on_from_the_last_checkpoint_that_was_kept(tmp_path: Pat
     model = run_fit(spec)
     assert [step for step, _ in read_curve(model)] == [1, 2, 3, 4]
     assert not kept.folder.exists()
+
+
+def test_opencv_leaves_the_cores_to_other_trials(tmp_path: Path) -> None:
+    spec = plan(tmp_path, GRID).spec.with_params({"alpha": 1.0})
+    cv2.setNumThreads(2)
+    run_stage(replace(spec, artefacts={}), "mean")
+    assert cv2.getNumThreads() == 1
+    cv2.setNumThreads(2)
+    run_fit(spec)
+    assert cv2.getNumThreads() == 1
 
 
 def test_checkpoints_take_little_of_a_training_and_points_are_all_told(
