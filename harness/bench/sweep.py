@@ -3,9 +3,10 @@
     python -m harness.bench sweep
     python -m harness.bench sweep --seconds 20 --trials 2
 
-The same trials are trained, generated and measured by one process without Ray, then by `harness.sweep` on two
-CPUs, from its start to its leaderboard; corpus and stages are there already. One line: the wall time over
-half of the plain process's. One is the ideal, and 1.15 what the project promises of trials of a minute.
+The same trials are trained, generated and measured by one process without Ray, by `harness.sweep` on two
+CPUs, from its start to its leaderboard, and by one process again, as a machine's speed drifts; corpus and
+stages are there already. One line: the wall time over half of the plain process's, before and after. One is
+the ideal, and 1.15 what the project promises of trials of a minute.
 Exit codes: 0 done; 1 the overhead is above that; 2 bad input.
 """
 
@@ -64,16 +65,18 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
         probe = plain(root / "probe", _tree(1, _PROBE))["trials"]
         steps = max(1, round(_PROBE * options.seconds / probe))
         tree = _tree(options.trials, steps)
-        took = plain(root / "plain", tree)
-        work = sum(took[name] for name in _WORK)
+        took = plain(root / "before", tree)
         wall = with_ray(root / "ray", tree)
+        again = plain(root / "after", tree)
+    works = [sum(times[name] for name in _WORK) for times in (took, again)]
     told = (
         f"{options.trials} trials of {took['trials'] / options.trials:.0f} s, generated in "
         f"{took['generate']:.0f} s, measured in {took['measure'] + took['aggregate']:.0f} s by one process; "
-        f"a sweep on {WORKERS} CPUs took {wall:.0f} s"
+        f"{works[0]:.0f} s of work, and {works[1]:.0f} s when it was done again; a sweep on {WORKERS} CPUs "
+        f"took {wall:.0f} s"
     )
     what = What("sweep", f"wall time over the work / {WORKERS}", "times")
-    row = alone(what, [wall / (work / WORKERS)], Bar(BAR, most=True), told)
+    row = alone(what, [wall / (work / WORKERS) for work in works], Bar(BAR, most=True), told)
     print(f"{told}: {row.ours:.3f} of half (bar {BAR})", flush=True)
     yield row
 
