@@ -276,9 +276,10 @@ class ActorPool:
         return [o for o in outcomes if o is not None]
 
     def rest(self) -> None:
-        """See Executor: actors that hold resources end, and others take their place for the next job."""
-        if self._holds:
-            self.end()
+        """See Executor: actors end, as one that trained keeps a gigabyte; some that hold nothing come up."""
+        self.end()
+        if not self._holds:
+            self._staff()
 
     def end(self) -> None:
         """End the actors."""

@@ -119,16 +119,17 @@ def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
 
 
 @pytest.mark.parametrize("holds", [False, True])
-def test_workers_that_hold_nothing_stay_while_others_work(pool: Executor, holds: bool) -> None:
+def test_workers_that_hold_nothing_are_fresh_and_ready_while_others_work(pool: Executor, holds: bool) -> None:
     actors = ActorPool(ray.remote(num_cpus=0)(_Worker).remote, lambda: 1, Progress(), Retries(), holds)
     try:
         (before,) = actors.map(WhoAmI(), [0], "asking")
         actors.rest()
+        assert bool(actors._alive) is not holds
         (after,) = actors.map(WhoAmI(), [0], "asking again")
     finally:
         actors.end()
     assert before.value and after.value
-    assert (before.value == after.value) != holds
+    assert before.value != after.value
 
 
 @pytest.mark.parametrize("where", ["here", "on actors"])
