@@ -8,7 +8,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	# The pip that Python 3.11 brings can search for half an hour where a newer one needs a minute.
+	# The pip that Python 3.11 brings was still searching after ten minutes where a newer one needs about one.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $(READY)
