@@ -25,9 +25,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from harness import head, nodes
 from harness.config import Resources, Retries
 from harness.faults import HomeLost, Loss, lost_to, not_started
-from harness.jobs import Job, Needs, Outcome, attempt, spoilt
+from harness.jobs import Job, Needs, Outcome, spoilt
 from harness.progress import Progress
 from harness.types import BadInput
+from harness.worker import Worker
 
 _LARGEST_CHUNK = 16
 _ROUNDS_AHEAD = 4
@@ -153,7 +154,7 @@ def actor_pool(
     """
     # A cluster started here is this run's alone: its actors need not hold the CPU that each of them has.
     holds = bool(os.environ.get("RAY_ADDRESS")) or gpus > 0
-    remote = ray.remote(num_cpus=int(holds), num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+    remote = ray.remote(num_cpus=int(holds), num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
     size = partial(_pool_size, workers, gpus)
     pool = ActorPool(remote.remote, size, progress, retries or Retries(), holds)
     try:
@@ -172,21 +173,11 @@ def _pool_size(workers: int | None, gpus: float) -> int:
     return min(workers, int(found / gpus))  # an actor that waits for a GPU would wait for ever
 
 
-class _Worker:
-    """Lives on a worker process: keeps the last job open and runs chunks of its items."""
-
-    def __init__(self) -> None:
-        self._key = ""
-        self._work: Callable[[Any], Any] | None = None
-
-    def ready(self) -> None:
-        """Return when the process is up."""
-
-    def run(self, key: str, job: Job[Any, Any], items: Sequence[Any]) -> list[Outcome[Any]]:
-        """Run a chunk; `key` names the job, which is opened once."""
-        if self._work is None or key != self._key:
-            self._key, self._work = key, job.open()
-        return [attempt(self._work, item) for item in items]
+def _light(actor: Any) -> bool:
+    try:
+        return bool(ray.get(actor.light.remote()))
+    except LOST:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +267,9 @@ class ActorPool:
         return [o for o in outcomes if o is not None]
 
     def rest(self) -> None:
-        """See Executor: actors end, as one that trained keeps a gigabyte; some that hold nothing come up."""
+        """See Executor: actors that hold nothing stay; one that trained keeps a gigabyte: fresh ones come."""
+        if not self._holds and all(map(_light, self._idle)):
+            return
         self.end()
         if not self._holds:
             self._staff()

@@ -10,10 +10,12 @@ import ray
 
 from harness import execute
 from harness.config import Resources, Retries
-from harness.execute import ActorPool, _Worker, actor_pool, check_resources, cluster
+from harness.execute import ActorPool, actor_pool, check_resources, cluster
 from harness.jobs import Executor, InProcess
 from harness.progress import Progress
 from harness.types import BadInput
+from harness.worker import Worker
+from tests.pids import WhoAmI
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,22 @@ def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
         pass
 
 
-@pytest.mark.parametrize("holds", [False, True])
-def test_workers_that_hold_nothing_are_fresh_and_ready_while_others_work(pool: Executor, holds: bool) -> None:
-    actors = ActorPool(ray.remote(num_cpus=0)(_Worker).remote, lambda: 1, Progress(), Retries(), holds)
+@pytest.mark.parametrize(
+    ("holds", "megabytes", "same"), [(False, 0, True), (False, 200, False), (True, 0, False)]
+)
+def test_workers_that_hold_nothing_are_as_good_as_fresh_while_others_work(
+    pool: Executor, holds: bool, megabytes: int, same: bool
+) -> None:
+    actors = ActorPool(ray.remote(num_cpus=0)(Worker).remote, lambda: 1, Progress(), Retries(), holds)
     try:
-        (before,) = actors.map(WhoAmI(), [0], "asking")
+        (before,) = actors.map(WhoAmI(), [megabytes], "asking")
         actors.rest()
         assert bool(actors._alive) is not holds
         (after,) = actors.map(WhoAmI(), [0], "asking again")
     finally:
         actors.end()
     assert before.value and after.value
-    assert before.value != after.value
+    assert (before.value == after.value) is same
 
 
 @pytest.mark.parametrize("where", ["here", "on actors"])
@@ -149,14 +155,6 @@ def test_chunks_hold_every_item_once_and_end_small() -> None:
         sizes = [len(chunk) for chunk in chunks]
         assert sizes == sorted(sizes, reverse=True) and sizes[-1] == 1 and sizes[0] <= 16
         assert all(len(chunk.items) == 1 for chunk in pool._chunks(count, one_by_one=True))
-
-
-@dataclass(frozen=True)
-class WhoAmI:
-    """Tells which process does the work."""
-
-    def open(self) -> Callable[[int], int]:
-        return lambda item: os.getpid()
 
 
 class _Started:

@@ -90,9 +90,9 @@ def test_nodes_killed_in_training_generation_and_measuring_change_nothing(
     wait_for(lambda: list(tmp_path.glob("killed/.store/train/*/*checkpoint*")), process)
     replace_busy_node(three_nodes, "RayTrainWorker")
     wait_for(lambda: list(out.glob("work/toy/*/*.generated.json")), process)
-    replace_busy_node(three_nodes, "_Worker.run")
+    replace_busy_node(three_nodes, "Worker.run")
     wait_for(lambda: list(out.glob("work/*/*/*.measured.json")), process)
-    replace_busy_node(three_nodes, "_Worker.run")
+    replace_busy_node(three_nodes, "Worker.run")
     assert process.wait(DEADLINE) == 0
     assert numbers(out) == numbers(tmp_path / "whole" / "out")
     assert not results.read_json(out / "run.json")["failures"]
