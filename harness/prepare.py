@@ -20,7 +20,6 @@ from zipfile import BadZipFile
 import av.error
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import wavfile
 
 from harness import faces, media
 from harness.faces import OpenDetector, Policy
@@ -245,6 +244,8 @@ def _write(
         "npz": npz,
     }
     if audio is not None:
+        from scipy.io import wavfile  # slow to import, and most processes need none of it
+
         sound = io.BytesIO()
         wavfile.write(sound, SAMPLE_RATE, audio)
         members["wav"] = sound.getvalue()
@@ -257,6 +258,8 @@ def _write(
 
 def read_sound(content: IO[bytes]) -> Audio:
     """Return the samples of a member `wav`."""
+    from scipy.io import wavfile
+
     return np.array(wavfile.read(io.BytesIO(content.read()))[1], np.float32)
 
 

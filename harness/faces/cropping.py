@@ -12,7 +12,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from harness.faces.detectors import Landmarks
 from harness.faces.geometry import eye_frame, rescaled
@@ -114,6 +113,8 @@ def face_boxes(landmarks: Landmarks, chosen: Policy) -> NDArray[np.float64]:
 
 def crop_boxes(landmarks: Landmarks, chosen: Policy) -> NDArray[np.float64]:
     """Return (T, 3) left, top and side of the square crops, in pixels; one side for the whole clip."""
+    from scipy.ndimage import gaussian_filter1d  # slow to import, and most processes need none of it
+
     boxes = face_boxes(landmarks, chosen)
     boxes[:, :2] = gaussian_filter1d(boxes[:, :2], chosen.smoothing, axis=0, mode="nearest")
     return boxes
