@@ -12,7 +12,9 @@ by Ctrl-C.
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from harness import config, external, trackers
@@ -68,16 +70,17 @@ def _run(sweep: config.Sweep, out: Path, options: argparse.Namespace) -> int:
     progress, store = Progress(), Store(out.parent / ".store")
     check_room(out, store.root)
     record = Record.begin(out, about_sweep(sweep), full_command("harness.sweep"), options.resume)
-    with tracked(sweep.trackers, out, progress) as watched, cluster(options.workers, [out, store.root]):
-        check_resources(sweep.resources)
-        with actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries) as pool:
-            # Slow to import, while the workers come up.
-            from harness.tune import run_trials
-            from reports import write_views
+    with ThreadPoolExecutor(1) as beside:
+        reports = beside.submit(import_module, "reports")  # slow, while Ray starts
+        with tracked(sweep.trackers, out, progress) as watched, cluster(options.workers, [out, store.root]):
+            check_resources(sweep.resources)
+            with actor_pool(options.workers, sweep.resources.gpus, progress, sweep.retries) as pool:
+                from harness.tune import run_trials  # slow, while the workers come up
 
-            engine = Engine(pool, partial(run_trials, progress=progress))
-            Run(sweep, out, engine, record, store, watched).go()
-    write_views(out)
+                engine = Engine(pool, partial(run_trials, progress=progress))
+                Run(sweep, out, engine, record, store, watched).go()
+                views = beside.submit(reports.result().write_views, out)  # while Ray ends
+        views.result()
     progress.say(f"leaderboard: {out / 'leaderboard.html'}")
     for warning in record.fields["warnings"]:
         progress.say(f"warning: {warning}")
