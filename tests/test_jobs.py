@@ -59,8 +59,10 @@ class CannotOpen:
 
 @pytest.fixture(scope="module")
 def pool() -> Executor:
-    with cluster(2) as workers, actor_pool(workers, 0, Progress()) as pool:
-        yield pool
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MALLOC_TOP_PAD_", "4096")
+        with cluster(2) as workers, actor_pool(workers, 0, Progress()) as pool:
+            yield pool
 
 
 def test_in_process_keeps_order_and_faults() -> None:
@@ -118,6 +120,12 @@ def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
         cluster(999),
     ):
         pass
+
+
+def test_workers_keep_freed_memory_but_where_the_user_says_otherwise(pool: Executor) -> None:
+    found = ray.get(ray.remote(lambda: dict(os.environ)).remote())
+    assert found["MALLOC_TRIM_THRESHOLD_"] == "1073741824"
+    assert found["MALLOC_TOP_PAD_"] == "4096"
 
 
 @pytest.mark.parametrize(
