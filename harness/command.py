@@ -4,6 +4,7 @@ Exit codes of all commands: 0 done; 1 done, but something failed (said, and list
 changed; 130 stopped by Ctrl-C. What is no user's mistake keeps its stack trace.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ def ended(work: Callable[[], int]) -> int:
     try:
         code = work()
         sys.stdout.flush()
+        gc.freeze()  # else Python looks through all of torch once more at its end, for most of a second
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
