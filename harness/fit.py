@@ -165,7 +165,7 @@ class Sparing:
     """
 
     sink: Sink
-    share: float = 0.02
+    share: float = 0.01
     _spent: float = 0.0
     _begun: float = field(default_factory=lambda: time.monotonic())
 
