@@ -160,11 +160,8 @@ def actor_pool(
     workers: how many; None for one on each CPU that the cluster has by then. Raises BadInput when it has no
     GPUs enough for one.
     """
-    # A cluster started here is this run's alone: its actors need not hold the CPU that each of them has.
-    holds = bool(os.environ.get("RAY_ADDRESS")) or gpus > 0
-    remote = ray.remote(num_cpus=int(holds), num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
-    size = partial(_pool_size, workers, gpus)
-    pool = ActorPool(remote.remote, size, progress, retries or Retries(), holds)
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Worker)
+    pool = ActorPool(remote.remote, partial(_pool_size, workers, gpus), progress, retries or Retries())
     try:
         yield pool
     finally:
@@ -179,13 +176,6 @@ def _pool_size(workers: int | None, gpus: float) -> int:
     if (found := there.get("GPU", 0)) < gpus:
         raise BadInput(f"resources.gpus: {gpus:g} a worker, but the cluster has {found:g}; lower it")
     return min(workers, int(found / gpus))  # an actor that waits for a GPU would wait for ever
-
-
-def _light(actor: Any) -> bool:
-    try:
-        return bool(ray.get(actor.light.remote()))
-    except LOST:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,18 +205,12 @@ class Chunk:
 
 
 class ActorPool:
-    """An Executor on Ray actors. holds: whether they keep resources from others while they have no work."""
+    """An Executor on Ray actors."""
 
     def __init__(
-        self,
-        start: Callable[[], Any],
-        size: Callable[[], int],
-        progress: Progress,
-        retries: Retries,
-        holds: bool = True,
+        self, start: Callable[[], Any], size: Callable[[], int], progress: Progress, retries: Retries
     ) -> None:
         self._start, self._size, self._progress, self._retries = start, size, progress, retries
-        self._holds = holds
         self._idle: list[Any] = []
         self._starting: dict[Any, Any] = {}
         self._alive: list[Any] = []
@@ -274,16 +258,8 @@ class ActorPool:
         step.finish(_failures(outcomes))
         return [o for o in outcomes if o is not None]
 
-    def rest(self) -> None:
-        """See Executor: actors that hold nothing stay; one that trained keeps a gigabyte: fresh ones come."""
-        if not self._holds and all(map(_light, self._idle)):
-            return
-        self.end()
-        if not self._holds:
-            self._staff()
-
     def end(self) -> None:
-        """End the actors."""
+        """See Executor."""
         for actor in self._alive:
             ray.kill(actor)
         self._idle, self._starting, self._alive = [], {}, []

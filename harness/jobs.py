@@ -72,8 +72,8 @@ class Executor(Protocol):
         """
         ...
 
-    def rest(self) -> None:
-        """Leave the machines to others until the next job."""
+    def end(self) -> None:
+        """Leave the machines, and what jobs have loaded there, to others; the next job begins afresh."""
         ...
 
 
@@ -90,5 +90,5 @@ class InProcess:
             outcomes.append(spoilt(needs[index] if needs else (), outcomes) or attempt(work, item))
         return outcomes
 
-    def rest(self) -> None:
+    def end(self) -> None:
         """See Executor."""

@@ -67,7 +67,7 @@ class Run:
         pool = self.engine.pool
         asked, trained_on = self._data(pool)
         self._train(pool, trained_on)
-        pool.rest()
+        pool.end()
         for entry in self.sweep.methods:
             self._trials(entry, trained_on)
         for entry in self.sweep.controls:

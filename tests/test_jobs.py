@@ -14,8 +14,6 @@ from harness.execute import ActorPool, actor_pool, check_resources, cluster
 from harness.jobs import Executor, InProcess
 from harness.progress import Progress
 from harness.types import BadInput
-from harness.worker import Worker
-from tests.pids import WhoAmI
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,12 @@ class Spans:
             return began, time.monotonic()
 
         return one
+
+
+@dataclass(frozen=True)
+class WhoAmI:
+    def open(self) -> Callable[[int], int]:
+        return lambda item: os.getpid()
 
 
 @dataclass(frozen=True)
@@ -123,27 +127,16 @@ def test_more_workers_than_cores_are_refused_with_what_is_possible() -> None:
 
 
 def test_workers_keep_freed_memory_but_where_the_user_says_otherwise(pool: Executor) -> None:
-    found = ray.get(ray.remote(lambda: dict(os.environ)).remote())
+    found = ray.get(ray.remote(num_cpus=0)(lambda: dict(os.environ)).remote())
     assert found["MALLOC_TRIM_THRESHOLD_"] == "1073741824"
     assert found["MALLOC_TOP_PAD_"] == "4096"
 
 
-@pytest.mark.parametrize(
-    ("holds", "megabytes", "same"), [(False, 0, True), (False, 200, False), (True, 0, False)]
-)
-def test_workers_that_hold_nothing_are_as_good_as_fresh_while_others_work(
-    pool: Executor, holds: bool, megabytes: int, same: bool
-) -> None:
-    actors = ActorPool(ray.remote(num_cpus=0)(Worker).remote, lambda: 1, Progress(), Retries(), holds)
-    try:
-        (before,) = actors.map(WhoAmI(), [megabytes], "asking")
-        actors.rest()
-        assert bool(actors._alive) is not holds
-        (after,) = actors.map(WhoAmI(), [0], "asking again")
-    finally:
-        actors.end()
-    assert before.value and after.value
-    assert (before.value == after.value) is same
+def test_a_job_after_the_end_begins_in_fresh_processes(pool: Executor) -> None:
+    before = {outcome.value for outcome in pool.map(WhoAmI(), range(4), "asking")}
+    pool.end()
+    after = {outcome.value for outcome in pool.map(WhoAmI(), range(4), "asking again")}
+    assert before and after and not before & after
 
 
 @pytest.mark.parametrize("where", ["here", "on actors"])
