@@ -4,6 +4,7 @@ Exit codes of all commands: 0 done; 1 done, but something failed (said, and list
 changed; 130 stopped by Ctrl-C. What is no user's mistake keeps its stack trace.
 """
 
+import atexit
 import gc
 import os
 import sys
@@ -20,10 +21,10 @@ _PLACES = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryErr
 
 def ended(work: Callable[[], int]) -> int:
     """Return `work()`, or the exit code of what stopped it, told in a line."""
+    atexit.register(gc.freeze)  # else Python looks through all of torch once more at its end: .65 s
     try:
         code = work()
         sys.stdout.flush()
-        gc.freeze()  # else Python looks through all of torch once more at its end, for most of a second
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
